@@ -1,0 +1,181 @@
+// What the agent remembers: keys, repositories with their root chain, version marks, last payloads, PIN attempts, and
+// the records. See docs/ledger.md for the file format and for every state that a crash can leave.
+//
+// One SQLite database per state directory, one writer thread. Every call below runs as one transaction on that thread
+// (several calls share one COMMIT) and completes on the caller's executor after the COMMIT is durable: what a call
+// returned is on disk. A COMMIT that fails makes every call in it fail with LedgerUnavailable.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/bytes.h"
+#include "protocol/result.h"
+
+namespace signet {
+
+enum class MetadataFormat { Tuf, Notary };
+enum class MarkState { Reserved, Released, Observed };
+
+struct LedgerSummary {
+  std::string id;  // 32 random bytes, hex
+  std::int64_t records = 0;
+};
+
+struct LedgerKey {
+  std::string name;
+  std::string uri;
+  std::string algorithm;  // as in the IDL
+  Bytes spki;
+  std::string fingerprint;  // SHA-256 of spki, hex
+  std::string tuf_keyid, notary_keyid;
+  std::vector<std::string> uses;
+  std::string token_label, token_serial;
+  bool retired = false;
+  std::string created;  // RFC 3339
+  boost::json::object evidence;
+};
+
+struct TrustedRoot {
+  std::int64_t version = 0;
+  std::string digest;    // SHA-256 of the canonical "signed", hex
+  std::string metadata;  // the whole file as it was adopted or observed
+};
+
+struct ObservedMetadata {
+  std::string role;
+  std::int64_t version = 0;
+  std::string digest;
+  std::string metadata;  // the whole file
+};
+
+struct LedgerRepository {
+  std::string name;
+  MetadataFormat format = MetadataFormat::Tuf;
+  std::optional<TrustedRoot> root;  // the newest; none: created, and version 1 is still to be observed
+};
+
+struct VersionMark {
+  std::string role;
+  std::int64_t version = 0;
+  MarkState state = MarkState::Reserved;
+  std::string digest;
+};
+
+// Who asked: into the record. uid and gid are identity, pid a hint.
+struct Requester {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+};
+
+struct ReserveRequest {
+  std::string repository, role;
+  std::string type;  // the metadata's role type: root, targets, snapshot, timestamp (a delegation is "targets")
+  std::int64_t version = 0;
+  std::string digest;                     // SHA-256 of payload, hex
+  std::string payload;                    // canonical "signed"
+  std::vector<std::string> fingerprints;  // of the keys that are to sign
+  std::vector<std::string> shared_keys;   // fingerprints that may serve several (repository, role) pairs of one type
+  bool supersede = false;
+  Requester requester;
+  boost::json::object statement;  // more for the public record (thresholds lowered, difference, …); may be empty
+};
+
+struct Reservation {
+  std::int64_t id = 0;
+  bool released_before = false;                 // these same bytes were released before
+  std::vector<boost::json::object> signatures;  // remembered for these bytes
+};
+
+struct KeyOutcome {
+  std::string fingerprint;
+  std::optional<boost::json::object> signature;  // as it goes into the metadata's "signatures"
+  std::string fault;                             // the error's short name and message, where there is no signature
+};
+
+struct RecordRow {
+  std::int64_t sequence = 0;
+  std::string time;
+  std::string statement;
+};
+
+class Ledger {
+ public:
+  // AlreadyExists, LedgerUnavailable. The directory exists and is locked by the caller (agent/config/state_directory).
+  static Result<std::unique_ptr<Ledger>> create(const std::filesystem::path& directory);
+  // NotInitialised if there is none; LedgerUnavailable if it cannot be opened or is not sound.
+  static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& directory);
+  virtual ~Ledger() = default;
+
+  virtual boost::asio::awaitable<Result<LedgerSummary>> summary() = 0;
+  virtual boost::asio::awaitable<Result<std::vector<RecordRow>>> read(std::int64_t first, std::int64_t limit) = 0;
+
+  // --- keys ---
+  // AlreadyExists for a name or a public key that is enrolled (active). A retired public key may be enrolled again, but
+  // never with uses that `tuf` has excluded for its life (KeyRefused, why use-excluded).
+  virtual boost::asio::awaitable<Result<void>> add_key(LedgerKey key, Requester who) = 0;
+  virtual boost::asio::awaitable<Result<std::vector<LedgerKey>>> keys() = 0;
+  // By name, fingerprint, TUF or Notary key id. NotFound.
+  virtual boost::asio::awaitable<Result<LedgerKey>> key(std::string name) = 0;
+  virtual boost::asio::awaitable<Result<LedgerKey>> retire_key(std::string name, Requester who) = 0;
+  // Every (repository, role) that the key has reserved or released a version of.
+  virtual boost::asio::awaitable<Result<std::vector<std::pair<std::string, std::string>>>> key_roles(
+      std::string fingerprint) = 0;
+
+  // --- repositories ---
+  virtual boost::asio::awaitable<Result<void>> create_repository(std::string name, MetadataFormat format,
+                                                                 Requester who) = 0;
+  virtual boost::asio::awaitable<Result<void>> adopt_repository(std::string name, MetadataFormat format,
+                                                                TrustedRoot root, Requester who) = 0;
+  virtual boost::asio::awaitable<Result<LedgerRepository>> repository(std::string name) = 0;
+  virtual boost::asio::awaitable<Result<std::vector<LedgerRepository>>> repositories() = 0;
+  // The newest mark of each role of the repository.
+  virtual boost::asio::awaitable<Result<std::vector<VersionMark>>> marks(std::string repository) = 0;
+  // The newest observed metadata of a role; nothing if none was observed.
+  virtual boost::asio::awaitable<Result<std::optional<ObservedMetadata>>> observed(std::string repository,
+                                                                                   std::string role) = 0;
+  // Verified by the caller. Sets the mark to observed; for role "root" the trusted root advances (it must be trusted
+  // + 1, or version 1 of a created repository). restart_roles: roles whose keys this root replaced: their marks start
+  // over. Returns warnings, e.g. that this ledger released other bytes for that version.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> observe(std::string repository,
+                                                                           ObservedMetadata metadata,
+                                                                           std::vector<std::string> restart_roles,
+                                                                           Requester who) = 0;
+
+  // --- versions ---
+  // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until finish().
+  // VersionConflict, PolicyDenied(shared-key), Busy (other bytes for this version are in flight), NotFound.
+  virtual boost::asio::awaitable<Result<Reservation>> reserve(ReserveRequest request) = 0;
+  // The same decisions, nothing written (dryRun).
+  virtual boost::asio::awaitable<Result<Reservation>> check(ReserveRequest request) = 0;
+  // Exactly once for each reserve(). With a signature among the outcomes the version is released (durable before this
+  // completes: only then may a signature leave the agent); else the reservation may be replaced.
+  virtual boost::asio::awaitable<Result<void>> finish(std::int64_t reservation, std::vector<KeyOutcome> outcomes) = 0;
+
+  // --- messages ---
+  // A public statement with a salted hash of `detail`; returns its sequence when it is durable.
+  virtual boost::asio::awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,
+                                                              boost::json::object detail, Requester who) = 0;
+
+  // --- PIN attempts (durable; value: HMAC-SHA-256 of the PIN under the key in DIRECTORY/pin-budget.key) ---
+  struct PinAttempts {
+    bool open = false;                 // an attempt was begun and its outcome never written: counts as wrong
+    std::int64_t wrong = 0;            // since the last success or reset
+    std::vector<std::string> refused;  // HMACs, hex
+  };
+  virtual boost::asio::awaitable<Result<PinAttempts>> pin_attempts(std::string token) = 0;
+  virtual boost::asio::awaitable<Result<void>> begin_pin_attempt(std::string token, std::string value) = 0;
+  virtual boost::asio::awaitable<Result<void>> end_pin_attempt(std::string token, bool accepted) = 0;
+  virtual boost::asio::awaitable<Result<void>> reset_pin_attempts(std::string token, Requester who) = 0;
+};
+
+}  // namespace signet

@@ -1,0 +1,123 @@
+// What the rest of the agent may ask of tokens. Behind it: the hosts, their supervision, pools, deadlines, replays.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/bytes.h"
+#include "protocol/result.h"
+#include "protocol/secret.h"
+
+namespace signet {
+
+enum class KeyAlgorithm { EcdsaP256, EcdsaP384, Rsa2048, Rsa3072, Rsa4096, Ed25519 };
+enum class TokenState { Blank, Locked, Unlocked, Open, Faulty };
+enum class PinState { Ok, Low, Final, Blocked, Unset };
+
+struct TokenDescription {
+  std::string name;  // unique among the tokens present: label, else serial, else URI
+  std::string label, serial, manufacturer, model;  // trailing blanks removed
+  std::string module;                              // the module's configured name
+  std::string uri;                                 // RFC 7512
+  TokenState state = TokenState::Locked;
+  PinState pin = PinState::Ok;
+  bool removable = false;
+};
+
+struct ModuleDescription {
+  std::string name, path;
+  bool usable = false;
+  std::string why;  // for people, where not usable
+};
+
+// The module's own word on a private key object.
+struct KeyEvidence {
+  bool local = false, sensitive = false, extractable = true;
+  bool always_sensitive = false, never_extractable = false, always_authenticate = false;
+};
+
+struct FoundKey {
+  std::string uri;  // RFC 7512, with token, serial, id and object
+  std::string token_label, token_serial, module;
+  KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
+  Bytes spki;  // DER SubjectPublicKeyInfo
+  Bytes id;    // CKA_ID
+  std::string label;
+  KeyEvidence evidence;
+};
+
+// A key to sign with. It is found by its public key; the URI's id, object and token are hints to look first.
+struct KeyLocation {
+  std::string name;  // for messages
+  std::string uri;
+  std::string token_label, token_serial;
+  Bytes spki;
+  KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
+};
+
+enum class TokenMechanism {
+  Ecdsa,         // CKM_ECDSA; input: the digest; output: r || s, fixed width
+  RsaPkcs1,      // CKM_RSA_PKCS; input: DigestInfo; output: modulus size
+  RsaPssSha256,  // CKM_RSA_PKCS_PSS with SHA-256, MGF1-SHA-256, salt 32; input: the digest
+  Eddsa,         // CKM_EDDSA; input: the message; output: 64 bytes
+};
+
+struct TokenSignature {
+  Bytes signature;
+  bool fresh_handle = false;  // the first use of a newly found key handle: verify it
+  bool removable = false;     // the token can be swapped: verify it
+};
+
+struct InitTokenRequest {
+  std::string token;  // name, URI, or the module's name if it has exactly one blank slot
+  std::string label;
+  Secret so_pin, pin;
+};
+
+struct GenerateRequest {
+  std::string token;
+  KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
+  std::string label;
+  std::optional<Secret> pin;  // absent: the token's configured PIN source, else PinRequired
+};
+
+// The durable part of the PIN budget, kept by the ledger. `value` is an HMAC of the PIN under a key that is outside
+// the database. All calls are durable when they return.
+class PinBudget {
+ public:
+  virtual ~PinBudget() = default;
+  // Before C_Login: writes the attempt down. Refuses (PinRefused) a value that was refused before, and any value after
+  // one wrong one on a token that does not tell how many tries are left (`token_tells`), or when the last try is left.
+  virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told) = 0;
+  // After C_Login, with its outcome: true clears the budget; false keeps the value as refused.
+  virtual boost::asio::awaitable<Result<void>> end(std::string token, bool accepted) = 0;
+};
+
+// All calls run on the agent's one event loop and suspend; none blocks it. Not thread safe beyond that.
+class TokenService {
+ public:
+  virtual ~TokenService() = default;
+
+  virtual boost::asio::awaitable<std::vector<ModuleDescription>> modules() = 0;
+  // Asks every module's scout (deadline: discovery). Modules that fail are left out: modules() says why.
+  virtual boost::asio::awaitable<std::vector<TokenDescription>> list() = 0;
+
+  // NotFound, TokenAbsent, PinRequired (no PIN and no source), PinRefused, TokenFault.
+  virtual boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin) = 0;
+  virtual boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) = 0;
+  virtual boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) = 0;
+  // Sensitive, not extractable, checked after the fact (the object is destroyed if the token did otherwise).
+  virtual boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) = 0;
+  // The one private key that the URI names: NotFound if none, InvalidParameter if several.
+  virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
+  // Does not verify the signature: the caller does, against the public key.
+  virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input) = 0;
+  // Ends all hosts; calls in flight are answered first, as far as the deadline allows.
+  virtual boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) = 0;
+};
+
+}  // namespace signet
