@@ -18,11 +18,11 @@
 #include <vector>
 
 #include "protocol/bytes.h"
+#include "protocol/metadata.h"
 #include "protocol/result.h"
 
 namespace signet {
 
-enum class MetadataFormat { Tuf, Notary };
 enum class MarkState { Reserved, Released, Observed };
 
 struct LedgerSummary {

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "protocol/bytes.h"
+#include "protocol/public_key.h"
 #include "protocol/result.h"
 #include "protocol/secret.h"
 
 namespace signet {
 
-enum class KeyAlgorithm { EcdsaP256, EcdsaP384, Rsa2048, Rsa3072, Rsa4096, Ed25519 };
 enum class TokenState { Blank, Locked, Unlocked, Open, Faulty };
 enum class PinState { Ok, Low, Final, Blocked, Unset };
 
