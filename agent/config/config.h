@@ -1,0 +1,70 @@
+// The agent's configuration: values only. Read from TOML by config_file.h, or made by default_config().
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace signet {
+
+// Where a token's PIN comes from when no person types it. Never the PIN itself.
+struct PinSource {
+  enum class Kind { File, Command, Credential };
+  std::string token;               // label, serial or URI of the token it is for
+  Kind kind = Kind::File;
+  std::filesystem::path file;      // File: mode 0400 or 0600, owned by the agent's user; Credential: a name in $CREDENTIALS_DIRECTORY
+  std::vector<std::string> command;  // Command: argv, no shell; the PIN is its first line of output
+};
+
+// How long a call may take before its host is killed.
+struct Deadlines {
+  std::chrono::milliseconds discovery{2000};
+  std::chrono::milliseconds login{10000};
+  std::chrono::milliseconds sign{40000};       // a signature may wait for touch: 15 to 30 s, by module
+  std::chrono::milliseconds generate{180000};  // RSA-4096 on a card
+};
+
+struct ModuleConfig {
+  std::string name;
+  std::filesystem::path path;
+  std::map<std::string, std::string> environment;  // added to the host's otherwise almost empty environment
+  std::string init_args;                           // CK_C_INITIALIZE_ARGS.pReserved, for modules that want it
+  std::size_t sessions = 4;                        // most sessions in the pool of one token
+  bool shared = false;                             // one host may serve all tokens of the module
+  bool removable = true;                           // tokens can be swapped: every signature is verified
+  Deadlines deadlines;
+  std::vector<PinSource> pins;
+};
+
+// Every limit of the wire; the name in [limits] is the member's name with "-" for "_".
+struct Limits {
+  std::size_t frame_size = 256 * 1024;
+  std::size_t metadata_frame_size = 16 * 1024 * 1024;
+  std::size_t connections = 1024;          // in all; the next one is closed with an error
+  std::size_t connections_per_uid = 512;
+  std::size_t pipelined_calls = 64;        // per connection: more are left unread in the socket
+  std::size_t waiting_calls = 1024;        // calls of one uid that wait for a token: more get Busy
+  std::chrono::milliseconds frame_deadline{10000};  // from a frame's first byte to its NUL
+  std::chrono::milliseconds write_deadline{10000};  // a reader that does not read is closed
+};
+
+enum class LogFormat { Text, Json };
+
+struct Config {
+  bool system = false;  // [agent] mode = "system": root-owned module paths only, group socket
+  std::optional<std::filesystem::path> socket, state;
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::Text;
+  bool discover_modules = true;            // never in system mode
+  std::vector<ModuleConfig> modules;
+  std::vector<std::string> shared_keys;    // names of keys that may serve several roles of one type
+  bool verify_every_message = false;       // else: first use of a fresh key handle, and always on removable tokens
+  Limits limits;
+};
+
+}  // namespace signet
