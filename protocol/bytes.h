@@ -19,7 +19,9 @@ inline BytesView as_bytes(std::string_view text) {
 inline std::string_view as_text(BytesView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(BytesView view) { return {view.begin(), view.end()}; }
+inline Bytes to_bytes(BytesView view) {
+  return {view.begin(), view.end()};
+}
 
 // Lower-case hexadecimal, two digits a byte.
 std::string to_hex(BytesView bytes);

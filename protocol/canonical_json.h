@@ -16,8 +16,8 @@ inline constexpr std::size_t kMaxJsonDepth = 16;
 inline constexpr std::int64_t kMaxJsonInteger = 9007199254740992;  // 2^53: what every peer can hold
 
 // Strict reading. MetadataInvalid, with `where` a byte offset ("@123") and `why` one of:
-// syntax, duplicate-key, float, integer-range, invalid-utf8, lone-surrogate, control-character (in any string, escaped or
-// raw, DEL included), non-bmp-key, depth, size, trailing-bytes, negative-zero.
+// syntax, duplicate-key, float, integer-range, invalid-utf8, lone-surrogate, control-character (in any
+// string, escaped or raw, DEL included), non-bmp-key, depth, size, trailing-bytes, negative-zero.
 Result<boost::json::value> parse_strict_json(std::string_view text, std::size_t max_size);
 
 // The canonical form of a value that parse_strict_json accepted (MetadataInvalid otherwise).

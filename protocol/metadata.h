@@ -1,5 +1,5 @@
-// TUF 1.0.x and Notary v1 metadata, read into one model. Parsing only: what may be signed is decided in agent/signing,
-// whether enough people signed in protocol/threshold.h.
+// TUF 1.0.x and Notary v1 metadata, read into one model. Parsing only: what may be signed is decided in
+// agent/signing, whether enough people signed in protocol/threshold.h.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -25,19 +25,21 @@ std::string_view to_string(RoleType type);  // "root", "targets", "snapshot", "t
 // The type that a role of this name has: a delegation is of type Targets.
 RoleType role_type(std::string_view role);
 
-// MetadataInvalid for a name that is no role: empty, over 255 bytes, control characters, "/" at an end, "." or ".."
-// as a part, a backslash; for Notary, anything but ^targets/[-a-z0-9_/]+$ beside the four top-level names.
+// MetadataInvalid for a name that is no role: empty, over 255 bytes, control characters, "/" at an end, "."
+// or ".." as a part, a backslash; for Notary, anything but ^targets/[-a-z0-9_/]+$ beside the four top-level
+// names.
 Result<void> check_role_name(std::string_view role, MetadataFormat format);
-// Repository names (GUNs) in their one normal form: lower-case host, no trailing "/", no empty, "." or ".." part, no scheme, at
-// most 255 bytes. MetadataInvalid otherwise, with the normal form in the message where there is one.
+// Repository names (GUNs) in their one normal form: lower-case host, no trailing "/", no empty, "." or ".."
+// part, no scheme, at most 255 bytes. MetadataInvalid otherwise, with the normal form in the message where
+// there is one.
 Result<std::string> normalise_repository(std::string_view name);
 
 struct MetadataKey {
-  std::string keyid;            // as it stands in the metadata
-  boost::json::object object;   // as it stands in the metadata
-  std::string scheme;           // TUF scheme, or Notary's key type (ecdsa, ecdsa-x509, rsa, rsa-x509, ed25519)
-  std::optional<PublicKey> key; // nothing for a key type that Signet does not know: such a key never counts
-  bool keyid_matches = true;    // the keyid is the hash of the object
+  std::string keyid;           // as it stands in the metadata
+  boost::json::object object;  // as it stands in the metadata
+  std::string scheme;          // TUF scheme, or Notary's key type (ecdsa, ecdsa-x509, rsa, rsa-x509, ed25519)
+  std::optional<PublicKey> key;  // nothing for a key type that Signet does not know: such a key never counts
+  bool keyid_matches = true;     // the keyid is the hash of the object
 };
 
 struct RoleKeys {
@@ -101,8 +103,8 @@ struct SignatureEntry {
 // A whole metadata file.
 struct MetadataFile {
   Signed content;
-  std::string canonical;                    // the canonical bytes of "signed": what is hashed and signed
-  std::vector<SignatureEntry> signatures;   // one for each keyid at most
+  std::string canonical;                   // the canonical bytes of "signed": what is hashed and signed
+  std::vector<SignatureEntry> signatures;  // one for each keyid at most
   boost::json::object signed_object;
 };
 
@@ -111,8 +113,8 @@ inline constexpr std::int64_t kMaxVersion = 9007199254740992;  // 2^53
 inline constexpr std::size_t kMaxKeysPerRole = 256;
 
 // `text` must be its own canonical form, byte for byte (MetadataInvalid, why "not-canonical", where the first
-// difference is). Refuses: wrong or missing members, one key twice in a role (by keyid or by public key), a threshold
-// below 1 or above the number of the role's keys, version below 1, an expiry that is not a time.
+// difference is). Refuses: wrong or missing members, one key twice in a role (by keyid or by public key), a
+// threshold below 1 or above the number of the role's keys, version below 1, an expiry that is not a time.
 Result<Signed> parse_signed(std::string_view text, MetadataFormat format);
 
 // A file as it lies in a repository: white space and order are free, "signed" is canonicalised again.
@@ -120,13 +122,13 @@ Result<MetadataFile> parse_metadata_file(std::string_view text, MetadataFormat f
 // The same, with the format told from `_type` ("root" or "Root").
 Result<MetadataFile> parse_metadata_file(std::string_view text);
 
-// How a file is written: TUF: {"signatures":[…],"signed":{…}}, one space of indent, final newline. Notary: the exact wire
-// bytes that Go would write (docs/formats.md).
-std::string write_metadata_file(const boost::json::object& signed_object, const boost::json::array& signatures,
-                                MetadataFormat format);
+// How a file is written: TUF: {"signatures":[…],"signed":{…}}, one space of indent, final newline. Notary:
+// the exact wire bytes that Go would write (docs/formats.md).
+std::string write_metadata_file(const boost::json::object& signed_object,
+                                const boost::json::array& signatures, MetadataFormat format);
 
-// A key object for metadata, and its key id. For Notary keys of type ecdsa, rsa or ed25519 (root certificates come with
-// IssueCertificate).
+// A key object for metadata, and its key id. For Notary keys of type ecdsa, rsa or ed25519 (root certificates
+// come with IssueCertificate).
 boost::json::object metadata_key_object(const PublicKey& key, MetadataFormat format);
 std::string metadata_keyid(const PublicKey& key, MetadataFormat format);
 

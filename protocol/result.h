@@ -46,13 +46,14 @@ enum class ErrorName {
 };
 
 struct Error {
+  Error() = default;  // boost::system::result wants one: it is what error() of a success gives
   Error(ErrorName name_, std::string message_) : name(name_), message(std::move(message_)) {}
   Error(ErrorName name_, std::string message_, boost::json::object parameters_)
       : name(name_), message(std::move(message_)), parameters(std::move(parameters_)) {}
 
-  ErrorName name;
-  std::string message;              // a whole sentence for people; never holds a secret
-  boost::json::object parameters;   // as the IDL declares them, without "message"
+  ErrorName name = ErrorName::Internal;
+  std::string message;             // a whole sentence for people; never holds a secret
+  boost::json::object parameters;  // as the IDL declares them, without "message"
 };
 
 template <typename T>
@@ -65,7 +66,8 @@ std::string_view wire_name(ErrorName name);
 // The inverse of wire_name; Internal for a name this build does not know.
 ErrorName error_from_wire_name(std::string_view wire);
 
-// value() on an error is a bug: boost::system::result calls this (found by ADL), which throws std::logic_error.
+// value() on an error is a bug: boost::system::result calls this (found by ADL), which throws
+// std::logic_error.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& location);
 
 }  // namespace signet

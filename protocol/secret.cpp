@@ -25,7 +25,9 @@ Secret::Secret(std::span<const std::uint8_t> value) : size_(value.size()) {
   std::memcpy(data_, value.data(), size_);
 }
 
-Secret::~Secret() { wipe(); }
+Secret::~Secret() {
+  wipe();
+}
 
 Secret::Secret(Secret&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
@@ -51,6 +53,8 @@ void Secret::wipe() noexcept {
   mapped_ = 0;
 }
 
-void wipe_memory(void* data, std::size_t size) noexcept { OPENSSL_cleanse(data, size); }
+void wipe_memory(void* data, std::size_t size) noexcept {
+  OPENSSL_cleanse(data, size);
+}
 
 }  // namespace signet

@@ -38,7 +38,8 @@ class Secret {
   std::size_t mapped_ = 0;
 };
 
-// Wipes memory that a secret passed through (a frame buffer, a read buffer) so that the compiler cannot leave it out.
+// Wipes memory that a secret passed through (a frame buffer, a read buffer) so that the compiler cannot leave
+// it out.
 void wipe_memory(void* data, std::size_t size) noexcept;
 
 }  // namespace signet

@@ -24,9 +24,11 @@ SignatureScheme metadata_scheme(KeyAlgorithm algorithm, MetadataFormat format);
 SignatureScheme default_scheme(KeyAlgorithm algorithm);
 bool scheme_fits(SignatureScheme scheme, KeyAlgorithm algorithm);
 
-// What goes to the token: the digest (ECDSA, PSS), the DigestInfo (PKCS #1 v1.5), the message itself (Ed25519).
+// What goes to the token: the digest (ECDSA, PSS), the DigestInfo (PKCS #1 v1.5), the message itself
+// (Ed25519).
 Bytes token_input(SignatureScheme scheme, BytesView message);
-// The same for a digest that was made elsewhere; MetadataInvalid (why "digest-size") if its size does not fit; Ed25519 has none.
+// The same for a digest that was made elsewhere; MetadataInvalid (why "digest-size") if its size does not
+// fit; Ed25519 has none.
 Result<Bytes> token_input_of_digest(SignatureScheme scheme, BytesView digest);
 
 // ECDSA r || s, as tokens give it, to DER and back. MetadataInvalid (why "signature-encoding").
@@ -35,7 +37,8 @@ Result<Bytes> ecdsa_der_to_raw(BytesView der, KeyAlgorithm algorithm);
 
 // Verifies a token's raw output over `message` (or over a digest).
 bool verify_token_signature(const PublicKey& key, SignatureScheme scheme, BytesView message, BytesView raw);
-bool verify_token_signature_of_digest(const PublicKey& key, SignatureScheme scheme, BytesView digest, BytesView raw);
+bool verify_token_signature_of_digest(const PublicKey& key, SignatureScheme scheme, BytesView digest,
+                                      BytesView raw);
 
 // Verifies an entry of "signatures" over the canonical bytes, as the format encodes it.
 bool verify_metadata_signature(const PublicKey& key, MetadataFormat format, BytesView canonical,

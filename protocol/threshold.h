@@ -18,8 +18,8 @@ struct ThresholdReport {
   bool met() const { return static_cast<std::int64_t>(valid.size()) >= threshold; }
 };
 
-// The role's keys as its delegator has them: a root for the four top-level roles, a targets role for a delegation
-// (succinct roles included). NotFound if the delegator does not name the role.
+// The role's keys as its delegator has them: a root for the four top-level roles, a targets role for a
+// delegation (succinct roles included). NotFound if the delegator does not name the role.
 struct DelegatedKeys {
   RoleKeys role;
   std::vector<MetadataKey> keys;  // those of role.keyids that the delegator defines
@@ -29,7 +29,8 @@ Result<DelegatedKeys> delegated_keys(const Signed& delegator, std::string_view r
 ThresholdReport count_signatures(const MetadataFile& file, const DelegatedKeys& delegated);
 
 // MetadataInvalid (why "threshold", with the report in the message) unless the delegator's threshold is met.
-Result<ThresholdReport> verify_threshold(const MetadataFile& file, const Signed& delegator, std::string_view role);
+Result<ThresholdReport> verify_threshold(const MetadataFile& file, const Signed& delegator,
+                                         std::string_view role);
 // A root N + 1: version exactly + 1, met by the old root's keys and by its own.
 Result<void> verify_root_step(const Signed& trusted, const MetadataFile& candidate);
 

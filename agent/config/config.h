@@ -15,9 +15,10 @@ namespace signet {
 // Where a token's PIN comes from when no person types it. Never the PIN itself.
 struct PinSource {
   enum class Kind { File, Command, Credential };
-  std::string token;               // label, serial or URI of the token it is for
+  std::string token;  // label, serial or URI of the token it is for
   Kind kind = Kind::File;
-  std::filesystem::path file;      // File: mode 0400 or 0600, owned by the agent's user; Credential: a name in $CREDENTIALS_DIRECTORY
+  std::filesystem::path file;  // File: mode 0400 or 0600, owned by the agent's user; Credential: a name in
+                               // $CREDENTIALS_DIRECTORY
   std::vector<std::string> command;  // Command: argv, no shell; the PIN is its first line of output
 };
 
@@ -45,10 +46,10 @@ struct ModuleConfig {
 struct Limits {
   std::size_t frame_size = 256 * 1024;
   std::size_t metadata_frame_size = 16 * 1024 * 1024;
-  std::size_t connections = 1024;          // in all; the next one is closed with an error
+  std::size_t connections = 1024;  // in all; the next one is closed with an error
   std::size_t connections_per_uid = 512;
-  std::size_t pipelined_calls = 64;        // per connection: more are left unread in the socket
-  std::size_t waiting_calls = 1024;        // calls of one uid that wait for a token: more get Busy
+  std::size_t pipelined_calls = 64;                 // per connection: more are left unread in the socket
+  std::size_t waiting_calls = 1024;                 // calls of one uid that wait for a token: more get Busy
   std::chrono::milliseconds frame_deadline{10000};  // from a frame's first byte to its NUL
   std::chrono::milliseconds write_deadline{10000};  // a reader that does not read is closed
 };
@@ -60,10 +61,10 @@ struct Config {
   std::optional<std::filesystem::path> socket, state;
   std::string log_level = "info";
   LogFormat log_format = LogFormat::Text;
-  bool discover_modules = true;            // never in system mode
+  bool discover_modules = true;  // never in system mode
   std::vector<ModuleConfig> modules;
-  std::vector<std::string> shared_keys;    // names of keys that may serve several roles of one type
-  bool verify_every_message = false;       // else: first use of a fresh key handle, and always on removable tokens
+  std::vector<std::string> shared_keys;  // names of keys that may serve several roles of one type
+  bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
 };
 

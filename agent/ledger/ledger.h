@@ -1,9 +1,11 @@
-// What the agent remembers: keys, repositories with their root chain, version marks, last payloads, PIN attempts, and
-// the records. See docs/ledger.md for the file format and for every state that a crash can leave.
+// What the agent remembers: keys, repositories with their root chain, version marks, last payloads, PIN
+// attempts, and the records. See docs/ledger.md for the file format and for every state that a crash can
+// leave.
 //
-// One SQLite database per state directory, one writer thread. Every call below runs as one transaction on that thread
-// (several calls share one COMMIT) and completes on the caller's executor after the COMMIT is durable: what a call
-// returned is on disk. A COMMIT that fails makes every call in it fail with LedgerUnavailable.
+// One SQLite database per state directory, one writer thread. Every call below runs as one transaction on
+// that thread (several calls share one COMMIT) and completes on the caller's executor after the COMMIT is
+// durable: what a call returned is on disk. A COMMIT that fails makes every call in it fail with
+// LedgerUnavailable.
 #pragma once
 
 #include <sys/types.h>
@@ -79,15 +81,18 @@ struct Requester {
 
 struct ReserveRequest {
   std::string repository, role;
-  std::string type;  // the metadata's role type: root, targets, snapshot, timestamp (a delegation is "targets")
+  std::string
+      type;  // the metadata's role type: root, targets, snapshot, timestamp (a delegation is "targets")
   std::int64_t version = 0;
   std::string digest;                     // SHA-256 of payload, hex
   std::string payload;                    // canonical "signed"
   std::vector<std::string> fingerprints;  // of the keys that are to sign
-  std::vector<std::string> shared_keys;   // fingerprints that may serve several (repository, role) pairs of one type
+  std::vector<std::string>
+      shared_keys;  // fingerprints that may serve several (repository, role) pairs of one type
   bool supersede = false;
   Requester requester;
-  boost::json::object statement;  // more for the public record (thresholds lowered, difference, …); may be empty
+  boost::json::object
+      statement;  // more for the public record (thresholds lowered, difference, …); may be empty
 };
 
 struct Reservation {
@@ -99,7 +104,7 @@ struct Reservation {
 struct KeyOutcome {
   std::string fingerprint;
   std::optional<boost::json::object> signature;  // as it goes into the metadata's "signatures"
-  std::string fault;                             // the error's short name and message, where there is no signature
+  std::string fault;  // the error's short name and message, where there is no signature
 };
 
 struct RecordRow {
@@ -110,18 +115,20 @@ struct RecordRow {
 
 class Ledger {
  public:
-  // AlreadyExists, LedgerUnavailable. The directory exists and is locked by the caller (agent/config/state_directory).
+  // AlreadyExists, LedgerUnavailable. The directory exists and is locked by the caller
+  // (agent/config/state_directory).
   static Result<std::unique_ptr<Ledger>> create(const std::filesystem::path& directory);
   // NotInitialised if there is none; LedgerUnavailable if it cannot be opened or is not sound.
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& directory);
   virtual ~Ledger() = default;
 
   virtual boost::asio::awaitable<Result<LedgerSummary>> summary() = 0;
-  virtual boost::asio::awaitable<Result<std::vector<RecordRow>>> read(std::int64_t first, std::int64_t limit) = 0;
+  virtual boost::asio::awaitable<Result<std::vector<RecordRow>>> read(std::int64_t first,
+                                                                      std::int64_t limit) = 0;
 
   // --- keys ---
-  // AlreadyExists for a name or a public key that is enrolled (active). A retired public key may be enrolled again, but
-  // never with uses that `tuf` has excluded for its life (KeyRefused, why use-excluded).
+  // AlreadyExists for a name or a public key that is enrolled (active). A retired public key may be enrolled
+  // again, but never with uses that `tuf` has excluded for its life (KeyRefused, why use-excluded).
   virtual boost::asio::awaitable<Result<void>> add_key(LedgerKey key, Requester who) = 0;
   virtual boost::asio::awaitable<Result<std::vector<LedgerKey>>> keys() = 0;
   // By name, fingerprint, TUF or Notary key id. NotFound.
@@ -143,23 +150,25 @@ class Ledger {
   // The newest observed metadata of a role; nothing if none was observed.
   virtual boost::asio::awaitable<Result<std::optional<ObservedMetadata>>> observed(std::string repository,
                                                                                    std::string role) = 0;
-  // Verified by the caller. Sets the mark to observed; for role "root" the trusted root advances (it must be trusted
-  // + 1, or version 1 of a created repository). restart_roles: roles whose keys this root replaced: their marks start
-  // over. Returns warnings, e.g. that this ledger released other bytes for that version.
-  virtual boost::asio::awaitable<Result<std::vector<std::string>>> observe(std::string repository,
-                                                                           ObservedMetadata metadata,
-                                                                           std::vector<std::string> restart_roles,
-                                                                           Requester who) = 0;
+  // Verified by the caller. Sets the mark to observed; for role "root" the trusted root advances (it must be
+  // trusted
+  // + 1, or version 1 of a created repository). restart_roles: roles whose keys this root replaced: their
+  // marks start over. Returns warnings, e.g. that this ledger released other bytes for that version.
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> observe(
+      std::string repository, ObservedMetadata metadata, std::vector<std::string> restart_roles,
+      Requester who) = 0;
 
   // --- versions ---
-  // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until finish().
-  // VersionConflict, PolicyDenied(shared-key), Busy (other bytes for this version are in flight), NotFound.
+  // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until
+  // finish(). VersionConflict, PolicyDenied(shared-key), Busy (other bytes for this version are in flight),
+  // NotFound.
   virtual boost::asio::awaitable<Result<Reservation>> reserve(ReserveRequest request) = 0;
   // The same decisions, nothing written (dryRun).
   virtual boost::asio::awaitable<Result<Reservation>> check(ReserveRequest request) = 0;
-  // Exactly once for each reserve(). With a signature among the outcomes the version is released (durable before this
-  // completes: only then may a signature leave the agent); else the reservation may be replaced.
-  virtual boost::asio::awaitable<Result<void>> finish(std::int64_t reservation, std::vector<KeyOutcome> outcomes) = 0;
+  // Exactly once for each reserve(). With a signature among the outcomes the version is released (durable
+  // before this completes: only then may a signature leave the agent); else the reservation may be replaced.
+  virtual boost::asio::awaitable<Result<void>> finish(std::int64_t reservation,
+                                                      std::vector<KeyOutcome> outcomes) = 0;
 
   // --- messages ---
   // A public statement with a salted hash of `detail`; returns its sequence when it is durable.

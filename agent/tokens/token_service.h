@@ -1,4 +1,5 @@
-// What the rest of the agent may ask of tokens. Behind it: the hosts, their supervision, pools, deadlines, replays.
+// What the rest of the agent may ask of tokens. Behind it: the hosts, their supervision, pools, deadlines,
+// replays.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -85,13 +86,14 @@ struct GenerateRequest {
   std::optional<Secret> pin;  // absent: the token's configured PIN source, else PinRequired
 };
 
-// The durable part of the PIN budget, kept by the ledger. `value` is an HMAC of the PIN under a key that is outside
-// the database. All calls are durable when they return.
+// The durable part of the PIN budget, kept by the ledger. `value` is an HMAC of the PIN under a key that is
+// outside the database. All calls are durable when they return.
 class PinBudget {
  public:
   virtual ~PinBudget() = default;
-  // Before C_Login: writes the attempt down. Refuses (PinRefused) a value that was refused before, and any value after
-  // one wrong one on a token that does not tell how many tries are left (`token_tells`), or when the last try is left.
+  // Before C_Login: writes the attempt down. Refuses (PinRefused) a value that was refused before, and any
+  // value after one wrong one on a token that does not tell how many tries are left (`token_tells`), or when
+  // the last try is left.
   virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told) = 0;
   // After C_Login, with its outcome: true clears the budget; false keeps the value as refused.
   virtual boost::asio::awaitable<Result<void>> end(std::string token, bool accepted) = 0;
@@ -107,7 +109,8 @@ class TokenService {
   virtual boost::asio::awaitable<std::vector<TokenDescription>> list() = 0;
 
   // NotFound, TokenAbsent, PinRequired (no PIN and no source), PinRefused, TokenFault.
-  virtual boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin) = 0;
+  virtual boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
+                                                                  std::optional<Secret> pin) = 0;
   virtual boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) = 0;
   virtual boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) = 0;
   // Sensitive, not extractable, checked after the fact (the object is destroyed if the token did otherwise).
@@ -115,7 +118,8 @@ class TokenService {
   // The one private key that the URI names: NotFound if none, InvalidParameter if several.
   virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
   // Does not verify the signature: the caller does, against the public key.
-  virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input) = 0;
+  virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
+                                                              Bytes input) = 0;
   // Ends all hosts; calls in flight are answered first, as far as the deadline allows.
   virtual boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) = 0;
 };

@@ -26,14 +26,16 @@ struct Peer {
 class EventSink {
  public:
   virtual ~EventSink() = default;
-  // Whether the caller asked for "more". Without it a call that would have to wait for a person fails at once.
+  // Whether the caller asked for "more". Without it a call that would have to wait for a person fails at
+  // once.
   virtual bool wanted() const = 0;
-  // Sends a reply with "continues": true. A closed connection is not an error here: the call is abandoned by the server.
+  // Sends a reply with "continues": true. A closed connection is not an error here: the call is abandoned by
+  // the server.
   virtual boost::asio::awaitable<void> send(boost::json::object parameters) = 0;
 };
 
-// One call, parsed and within the limits. Its parameters are parsed in memory that is wiped when the call ends:
-// a handler that keeps a PIN moves it into a signet::Secret.
+// One call, parsed and within the limits. Its parameters are parsed in memory that is wiped when the call
+// ends: a handler that keeps a PIN moves it into a signet::Secret.
 struct Call {
   std::string method;  // short: "SignMetadata"
   const boost::json::object& parameters;
