@@ -1,0 +1,90 @@
+#include "tests/shim/rules.h"
+
+#include <array>
+#include <charconv>
+#include <sstream>
+#include <utility>
+
+namespace signet::shim {
+
+namespace {
+
+struct ActionName {
+  std::string_view name;
+  Action action;
+  bool has_argument;
+};
+constexpr std::array<ActionName, 7> kActions = {{{"delay", Action::Delay, true},
+                                                 {"fail", Action::Fail, true},
+                                                 {"lose", Action::Lose, true},
+                                                 {"corrupt", Action::Corrupt, false},
+                                                 {"flags", Action::Flags, true},
+                                                 {"hang", Action::Hang, false},
+                                                 {"crash", Action::Crash, false}}};
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  const bool hexadecimal = text.starts_with("0x");
+  if (hexadecimal) text.remove_prefix(2);
+  std::uint64_t value = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, hexadecimal ? 16 : 10);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// `*`, `n`, `n+`, `n-m`
+std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_range(std::string_view text) {
+  if (text == "*") return std::pair(std::uint64_t{1}, UINT64_MAX);
+  if (text.ends_with('+')) {
+    const auto first = parse_number(text.substr(0, text.size() - 1));
+    if (!first) return std::nullopt;
+    return std::pair(*first, UINT64_MAX);
+  }
+  const std::size_t dash = text.find('-');
+  const auto first = parse_number(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1));
+  if (!first || !last) return std::nullopt;
+  return std::pair(*first, *last);
+}
+
+std::optional<Rule> parse_rule(const std::vector<std::string>& words) {
+  if (words.size() < 3) return std::nullopt;
+  const auto range = parse_range(words[1]);
+  if (!words[0].starts_with("C_") || !range) return std::nullopt;
+  for (const ActionName& known : kActions) {
+    if (words[2] != known.name || words.size() != (known.has_argument ? 4U : 3U)) continue;
+    const auto argument = known.has_argument ? parse_number(words[3]) : std::uint64_t{0};
+    if (!argument) return std::nullopt;
+    return Rule{words[0], range->first, range->second, known.action, *argument};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::vector<Rule>> parse_rules(std::string_view text) {
+  std::vector<Rule> rules;
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream parts(line.substr(0, line.find('#')));
+    std::vector<std::string> words;
+    for (std::string word; parts >> word;) words.push_back(word);
+    if (words.empty()) continue;
+    auto rule = parse_rule(words);
+    if (!rule) return std::nullopt;
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+std::vector<Rule> matching_rules(const std::vector<Rule>& rules, std::string_view call, std::uint64_t count) {
+  std::vector<Rule> matching;
+  for (const Rule& rule : rules) {
+    if (rule.call != call || count < rule.first || count > rule.last) continue;
+    matching.push_back(rule);
+    if (rule.action != Action::Delay) break;
+  }
+  return matching;
+}
+
+}  // namespace signet::shim
