@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <boost/json/array.hpp>
+
+#include "agent/service/key_rules.h"
+#include "agent/service/methods.h"
+#include "agent/service/parameters.h"
+#include "agent/service/replies.h"
+#include "agent/service/repository_view.h"
+#include "protocol/threshold.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+using Reply = Result<boost::json::object>;
+
+Error key_not_found(const std::string& name) {
+  return {ErrorName::NotFound,
+          "No key named " + name + " is enrolled in this agent. See \"signet key list\".",
+          {{"kind", "key"}, {"name", name}}};
+}
+
+// Holds a key's name while a token makes the key, so that two calls cannot make two keys for one name.
+class NameClaim {
+ public:
+  static Result<std::unique_ptr<NameClaim>> make(ServiceState& state, const std::string& name) {
+    const KeyBook::Entry known = state.keys.find(name);
+    if ((known && !known->retired && known->name == name) || !state.names_in_use.insert(name).second)
+      return Error{
+          ErrorName::AlreadyExists,
+          "A key named " + name + " is enrolled already. Choose another name, or retire that key first.",
+          {{"kind", "key"}, {"name", name}}};
+    return std::unique_ptr<NameClaim>(new NameClaim(state, name));
+  }
+  ~NameClaim() { state_.names_in_use.erase(name_); }
+  NameClaim(const NameClaim&) = delete;
+  NameClaim& operator=(const NameClaim&) = delete;
+
+ private:
+  NameClaim(ServiceState& state, std::string name) : state_(state), name_(std::move(name)) {}
+  ServiceState& state_;
+  std::string name_;
+};
+
+struct KeyRequest {
+  std::string name;
+  std::vector<std::string> uses;
+};
+
+Result<KeyRequest> parse_key_request(const boost::json::object& parameters) {
+  auto name = text_parameter(parameters, "name");
+  if (!name) return name.error();
+  if (const auto fits = check_key_name(*name); !fits) return fits.error();
+  auto uses = text_list(parameters, "uses");
+  if (!uses) return uses.error();
+  if (const auto fits = check_key_uses(*uses); !fits) return fits.error();
+  KeyRequest request;
+  request.name = std::move(*name);
+  request.uses = std::move(*uses);
+  return request;
+}
+
+Result<LedgerKey> describe_key(const KeyRequest& request, const FoundKey& found) {
+  const auto key = PublicKey::from_spki(found.spki);
+  if (!key) return key.error();
+  LedgerKey entry;
+  entry.name = request.name;
+  entry.uri = found.uri;
+  entry.algorithm = to_string(key->algorithm());
+  entry.spki = key->spki();
+  entry.fingerprint = key->fingerprint();
+  entry.tuf_keyid = metadata_keyid(*key, MetadataFormat::Tuf);
+  entry.notary_keyid = metadata_keyid(*key, MetadataFormat::Notary);
+  entry.uses = request.uses;
+  entry.token_label = found.token_label;
+  entry.token_serial = found.token_serial;
+  entry.created = time_text(now_seconds());
+  entry.evidence = to_json(found.evidence);
+  return entry;
+}
+
+awaitable<Reply> enrol_found(ServiceState& state, Ledger& ledger, KeyRequest request, FoundKey found,
+                             Peer peer) {
+  if (const auto kept = check_evidence(request.name, found.evidence); !kept) co_return kept.error();
+  Result<LedgerKey> entry = describe_key(request, found);
+  if (!entry) co_return entry.error();
+  const Requester who = requester(peer);
+  const auto added = co_await ledger.add_key(*entry, who);
+  if (!added) co_return added.error();
+  boost::json::object reply{{"key", to_json(*entry)}};
+  state.keys.put(std::move(*entry));
+  co_return reply;
+}
+
+awaitable<Reply> generate_key(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  auto request = parse_key_request(call.parameters);
+  if (!request) co_return request.error();
+  auto token = text_parameter(call.parameters, "token");
+  if (!token) co_return token.error();
+  const auto algorithm_name = text_parameter(call.parameters, "algorithm");
+  if (!algorithm_name) co_return algorithm_name.error();
+  const auto algorithm = parse_key_algorithm(*algorithm_name);
+  if (!algorithm)
+    co_return invalid_parameter(
+        "algorithm", "There is no algorithm \"" + *algorithm_name +
+                         "\": use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.");
+  auto pin = optional_secret(call.parameters, "pin");
+  if (!pin) co_return pin.error();
+  const auto claim = NameClaim::make(state, request->name);
+  if (!claim) co_return claim.error();
+
+  GenerateRequest generate;
+  generate.token = std::move(*token);
+  generate.algorithm = *algorithm;
+  generate.label = request->name;
+  generate.pin = std::move(*pin);
+  auto found = co_await state.tokens.generate(std::move(generate));
+  if (!found) co_return found.error();
+  const std::string uri = found->uri;
+  auto reply = co_await enrol_found(state, **ledger, std::move(*request), std::move(*found), call.peer);
+  if (reply) co_return reply;
+  Error error = reply.error();
+  error.message += " The key is on the token (" + uri +
+                   ") but not enrolled: enrol it with \"signet key enrol\" when the "
+                   "cause is gone.";
+  co_return error;
+}
+
+awaitable<Reply> enrol_key(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  auto request = parse_key_request(call.parameters);
+  if (!request) co_return request.error();
+  auto uri = text_parameter(call.parameters, "uri");
+  if (!uri) co_return uri.error();
+  const auto claim = NameClaim::make(state, request->name);
+  if (!claim) co_return claim.error();
+  auto found = co_await state.tokens.find(std::move(*uri));
+  if (!found) co_return found.error();
+  co_return co_await enrol_found(state, **ledger, std::move(*request), std::move(*found), call.peer);
+}
+
+void collect(const Result<DelegatedKeys>& delegated, std::set<std::string>& fingerprints) {
+  if (!delegated) return;
+  for (const MetadataKey& entry : delegated->keys)
+    if (entry.key) fingerprints.insert(entry.key->fingerprint());
+}
+
+// The fingerprints that the trusted root and the observed delegations name, for one role or for all.
+awaitable<Result<std::set<std::string>>> named_fingerprints(ServiceState& state, Ledger& ledger,
+                                                            std::string repository,
+                                                            std::optional<std::string> role) {
+  std::set<std::string> fingerprints;
+  const auto view = co_await load_repository(state, ledger, repository);
+  if (!view) co_return view.error();
+  if (role) {
+    const auto delegator = co_await find_delegator(state, ledger, *view, *role);
+    if (!delegator) co_return delegator.error();
+    if (delegator->file) collect(delegated_keys(delegator->file->content, *role), fingerprints);
+    co_return fingerprints;
+  }
+  if (view->root)
+    for (const auto& [name, keys] : view->root->content.roles)
+      collect(delegated_keys(view->root->content, name), fingerprints);
+  const auto marks = co_await ledger.marks(view->row.name);
+  if (!marks) co_return marks.error();
+  for (const VersionMark& mark : *marks) {
+    if (role_type(mark.role) != RoleType::Targets) continue;
+    const auto file = co_await load_observed(state, ledger, *view, mark.role);
+    if (!file) co_return file.error();
+    if (!*file) continue;
+    for (const DelegatedRole& child : (*file)->content.delegations)
+      collect(delegated_keys((*file)->content, child.name), fingerprints);
+    if ((*file)->content.succinct) {
+      for (const std::string& keyid : (*file)->content.succinct->keys.keyids) {
+        const auto key = (*file)->content.keys.find(keyid);
+        if (key != (*file)->content.keys.end() && key->second.key)
+          fingerprints.insert(key->second.key->fingerprint());
+      }
+    }
+  }
+  co_return fingerprints;
+}
+
+awaitable<Reply> list_keys(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto repository = optional_text(call.parameters, "repository");
+  if (!repository) co_return repository.error();
+  const auto role = optional_text(call.parameters, "role");
+  if (!role) co_return role.error();
+  if (role->has_value() && !repository->has_value())
+    co_return invalid_parameter("role", "A role is one of a repository: name the repository too.");
+  std::optional<std::set<std::string>> wanted;
+  if (repository->has_value()) {
+    auto named = co_await named_fingerprints(state, **ledger, **repository, *role);
+    if (!named) co_return named.error();
+    wanted = std::move(*named);
+  }
+  boost::json::array keys;
+  for (const KeyBook::Entry& key : state.keys.all())
+    if (!wanted || wanted->contains(key->fingerprint)) keys.push_back(to_json(*key));
+  boost::json::object reply{{"keys", std::move(keys)}};
+  co_return reply;
+}
+
+awaitable<Reply> show_key(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto name = text_parameter(call.parameters, "key");
+  if (!name) co_return name.error();
+  const KeyBook::Entry entry = state.keys.find(*name);
+  if (!entry) co_return key_not_found(*name);
+  const auto key = PublicKey::from_spki(entry->spki);
+  if (!key) co_return key.error();
+  const auto served = co_await (*ledger)->key_roles(entry->fingerprint);
+  if (!served) co_return served.error();
+  boost::json::array roles;
+  for (const auto& [repository, role] : *served) {
+    boost::json::object pair{{"repository", repository}, {"role", role}};
+    roles.push_back(std::move(pair));
+  }
+  boost::json::object reply{{"key", to_json(*entry)},
+                            {"pem", key->pem()},
+                            {"ssh", key->ssh(entry->name)},
+                            {"tuf", metadata_key_object(*key, MetadataFormat::Tuf)},
+                            {"notary", metadata_key_object(*key, MetadataFormat::Notary)},
+                            {"roles", std::move(roles)}};
+  co_return reply;
+}
+
+awaitable<Reply> retire_key(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto name = text_parameter(call.parameters, "key");
+  if (!name) co_return name.error();
+  const KeyBook::Entry entry = state.keys.find(*name);
+  if (!entry) co_return key_not_found(*name);
+  const Requester who = requester(call.peer);
+  auto retired = co_await (*ledger)->retire_key(entry->name, who);
+  if (!retired) co_return retired.error();
+  boost::json::object reply{{"key", to_json(*retired)}};
+  state.keys.put(std::move(*retired));
+  co_return reply;
+}
+
+}  // namespace
+
+void add_key_methods(ServiceState& state, MethodTable& table) {
+  table["GenerateKey"].handler = [&state](Call call) { return generate_key(state, call); };
+  table["EnrolKey"].handler = [&state](Call call) { return enrol_key(state, call); };
+  table["ListKeys"].handler = [&state](Call call) { return list_keys(state, call); };
+  table["ShowKey"].handler = [&state](Call call) { return show_key(state, call); };
+  table["RetireKey"].handler = [&state](Call call) { return retire_key(state, call); };
+}
+
+}  // namespace signet

@@ -1,0 +1,27 @@
+// What may be a key of this agent: pure decisions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/tokens/token_service.h"
+#include "protocol/result.h"
+
+namespace signet {
+
+inline constexpr std::size_t kMaxKeyName = 64;
+
+// 1 to 64 of [A-Za-z0-9._-], not starting with "." or "-", and not 64 hexadecimal digits (which is a key id).
+// InvalidParameter(name).
+Result<void> check_key_name(std::string_view name);
+
+// At least one of tuf, message, digest; each once; tuf alone. InvalidParameter(uses),
+// PolicyDenied(tuf-excludes-…).
+Result<void> check_key_uses(const std::vector<std::string>& uses);
+
+// KeyRefused (extractable, not-sensitive): a key that could leave its token is not one that Signet signs
+// with.
+Result<void> check_evidence(const std::string& name, const KeyEvidence& evidence);
+
+}  // namespace signet

@@ -1,0 +1,175 @@
+// SignMessage: bytes or a digest that the agent cannot read, for keys that are enrolled for that.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "agent/service/methods.h"
+#include "agent/service/parameters.h"
+#include "agent/service/token_signing.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+using Reply = Result<boost::json::object>;
+
+struct SignMessageCall {
+  KeyBook::Entry entry;
+  std::optional<PublicKey> key;
+  SignatureScheme scheme = SignatureScheme::EcdsaSha256;
+  bool is_digest = false;
+  Bytes content;  // the message or the digest
+};
+
+bool has_use(const LedgerKey& key, std::string_view use) {
+  return std::find(key.uses.begin(), key.uses.end(), use) != key.uses.end();
+}
+
+Result<void> check_use(const LedgerKey& key, bool is_digest) {
+  const std::string use = is_digest ? "digest" : "message";
+  if (key.retired)
+    return Error{ErrorName::KeyRefused,
+                 "The key " + key.name + " is retired: it signs nothing more.",
+                 {{"key", key.name}, {"why", "retired"}}};
+  if (has_use(key, "tuf"))
+    return Error{ErrorName::PolicyDenied,
+                 "The key " + key.name + " signs metadata (tuf), so it never signs a " + use +
+                     ": the agent could not read what that signature says. Use SignMetadata, or another key.",
+                 {{"rule", "tuf-excludes-" + use}}};
+  if (!has_use(key, use))
+    return Error{ErrorName::KeyRefused,
+                 "The key " + key.name + " is not enrolled for the use " + use + ".",
+                 {{"key", key.name}, {"why", "use-excluded"}}};
+  return {};
+}
+
+Result<SignatureScheme> parse_scheme(const boost::json::object& parameters, const LedgerKey& entry,
+                                     const PublicKey& key) {
+  const auto name = optional_text(parameters, "scheme");
+  if (!name) return name.error();
+  if (!name->has_value()) return default_scheme(key.algorithm());
+  const auto scheme = parse_signature_scheme(**name);
+  if (!scheme) return invalid_parameter("scheme", "There is no scheme \"" + **name + "\".");
+  if (!scheme_fits(*scheme, key.algorithm()))
+    return Error{ErrorName::MechanismUnsupported,
+                 "The key " + entry.name + " (" + entry.algorithm + ") cannot sign with " + **name + ".",
+                 {{"key", entry.name}, {"mechanism", **name}}};
+  return *scheme;
+}
+
+Result<SignMessageCall> parse_call(const ServiceState& state, const boost::json::object& parameters) {
+  SignMessageCall call;
+  const auto name = text_parameter(parameters, "key");
+  if (!name) return name.error();
+  const auto message = optional_text(parameters, "message");
+  if (!message) return message.error();
+  const auto digest = optional_text(parameters, "digest");
+  if (!digest) return digest.error();
+  if (message->has_value() == digest->has_value())
+    return invalid_parameter("message", "Give exactly one of \"message\" and \"digest\".");
+  call.is_digest = digest->has_value();
+  auto content = from_base64(call.is_digest ? **digest : **message);
+  if (!content)
+    return invalid_parameter(call.is_digest ? "digest" : "message", "This is not base64 (RFC 4648, padded).");
+  call.content = std::move(*content);
+  call.entry = state.keys.find(*name);
+  if (!call.entry)
+    return Error{ErrorName::NotFound,
+                 "No key named " + *name + " is enrolled in this agent. See \"signet key list\".",
+                 {{"kind", "key"}, {"name", *name}}};
+  if (const auto use = check_use(*call.entry, call.is_digest); !use) return use.error();
+  auto key = PublicKey::from_spki(call.entry->spki);
+  if (!key) return key.error();
+  const auto scheme = parse_scheme(parameters, *call.entry, *key);
+  if (!scheme) return scheme.error();
+  call.key = std::move(*key);
+  call.scheme = *scheme;
+  return call;
+}
+
+Result<Bytes> make_token_input(const SignMessageCall& call) {
+  if (!call.is_digest) return token_input(call.scheme, call.content);
+  if (call.scheme == SignatureScheme::Ed25519)
+    return Error{ErrorName::MechanismUnsupported,
+                 "Ed25519 signs messages, not digests (RFC 8032): send the message.",
+                 {{"key", call.entry->name}, {"mechanism", "ed25519"}}};
+  return token_input_of_digest(call.scheme, call.content);
+}
+
+bool verifies(const SignMessageCall& call, BytesView raw) {
+  return call.is_digest ? verify_token_signature_of_digest(*call.key, call.scheme, call.content, raw)
+                        : verify_token_signature(*call.key, call.scheme, call.content, raw);
+}
+
+boost::json::object statement(const SignMessageCall& call) {
+  return {{"key", call.entry->fingerprint},
+          {"scheme", to_string(call.scheme)},
+          {"input", call.is_digest ? "digest" : "message"},
+          {"digest", call.is_digest ? to_hex(call.content) : sha256_hex(call.content)}};
+}
+
+// The outcome's record is not waited for: the intent is durable already, and says that a signature may have
+// left.
+void record_outcome(ServiceState& state, Ledger& ledger, std::int64_t intent, const std::string& outcome,
+                    Requester who) {
+  boost::json::object result{{"intent", intent}, {"outcome", outcome}};
+  boost::asio::co_spawn(
+      state.executor,
+      [&ledger, result = std::move(result), who]() mutable -> awaitable<void> {
+        boost::json::object detail;
+        const auto written =
+            co_await ledger.record("message-outcome", std::move(result), std::move(detail), who);
+        if (!written)
+          spdlog::error("The outcome of a signature was not recorded: {}", written.error().message);
+      },
+      boost::asio::detached);
+}
+
+awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCall& call, Bytes input) {
+  const KeyLocation location = key_location(*call.entry, *call.key);
+  auto raw = co_await state.tokens.sign(location, token_mechanism(call.scheme), std::move(input));
+  if (!raw) co_return raw.error();
+  const bool check = raw->fresh_handle || raw->removable || state.settings.verify_every_message;
+  if (check && !verifies(call, raw->signature)) co_return wrong_signature(*call.entry);
+  const bool is_ecdsa =
+      call.scheme == SignatureScheme::EcdsaSha256 || call.scheme == SignatureScheme::EcdsaSha384;
+  if (is_ecdsa) co_return ecdsa_raw_to_der(raw->signature);
+  co_return std::move(raw->signature);
+}
+
+awaitable<Reply> sign_message(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto parsed = parse_call(state, call.parameters);
+  if (!parsed) co_return parsed.error();
+  auto input = make_token_input(*parsed);
+  if (!input) co_return input.error();
+  const Requester who = requester(call.peer);
+  boost::json::object detail;
+  auto public_statement = statement(*parsed);
+  const auto intent =
+      co_await (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who);
+  if (!intent) co_return intent.error();
+  const auto signature = co_await sign_on_token(state, *parsed, std::move(*input));
+  if (!signature) {
+    const Error error = signature.error();
+    record_outcome(state, **ledger, *intent, std::string(short_name(error.name)), who);
+    co_return error;
+  }
+  record_outcome(state, **ledger, *intent, "signed", who);
+  boost::json::object reply{
+      {"signature", to_base64(*signature)}, {"scheme", to_string(parsed->scheme)}, {"event", nullptr}};
+  co_return reply;
+}
+
+}  // namespace
+
+void add_message_methods(ServiceState& state, MethodTable& table) {
+  Method& method = table["SignMessage"];
+  method.handler = [&state](Call call) { return sign_message(state, call); };
+  method.allow_more = true;
+}
+
+}  // namespace signet

@@ -1,0 +1,19 @@
+// The handlers of org.signet.Agent, by subject. Each adds its methods to the table; all of them hold `state`
+// by reference, which outlives the table.
+#pragma once
+
+#include "agent/service/state.h"
+#include "agent/varlink/handler.h"
+
+namespace signet {
+
+void add_status_methods(ServiceState& state, MethodTable& table);  // Status, CreateLedger, ReadLedger
+void add_token_methods(ServiceState& state,
+                       MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken
+void add_key_methods(ServiceState& state,
+                     MethodTable& table);  // GenerateKey, EnrolKey, ListKeys, ShowKey, RetireKey
+void add_repository_methods(ServiceState& state, MethodTable& table);  // Create, Adopt, Observe, List
+void add_metadata_methods(ServiceState& state, MethodTable& table);    // SignMetadata
+void add_message_methods(ServiceState& state, MethodTable& table);     // SignMessage
+
+}  // namespace signet

@@ -1,0 +1,97 @@
+#include "agent/service/replies.h"
+
+#include <boost/json/array.hpp>
+
+namespace signet {
+namespace {
+
+std::string_view state_name(TokenState state) {
+  switch (state) {
+    case TokenState::Blank:
+      return "blank";
+    case TokenState::Locked:
+      return "locked";
+    case TokenState::Unlocked:
+      return "unlocked";
+    case TokenState::Open:
+      return "open";
+    case TokenState::Faulty:
+      return "faulty";
+  }
+  return "faulty";
+}
+
+std::string_view pin_name(PinState pin) {
+  switch (pin) {
+    case PinState::Ok:
+      return "ok";
+    case PinState::Low:
+      return "low";
+    case PinState::Final:
+      return "final";
+    case PinState::Blocked:
+      return "blocked";
+    case PinState::Unset:
+      return "unset";
+  }
+  return "unset";
+}
+
+}  // namespace
+
+boost::json::object to_json(const LedgerSummary& summary) {
+  return {{"id", summary.id}, {"records", summary.records}};
+}
+
+boost::json::object to_json(const ModuleDescription& module) {
+  boost::json::object reply{{"name", module.name},
+                            {"path", module.path},
+                            {"state", module.usable ? "usable" : "faulty"},
+                            {"why", nullptr}};
+  if (!module.usable) reply["why"] = module.why;
+  return reply;
+}
+
+boost::json::object to_json(const TokenDescription& token) {
+  return {{"name", token.name},         {"label", token.label},
+          {"serial", token.serial},     {"manufacturer", token.manufacturer},
+          {"model", token.model},       {"module", token.module},
+          {"uri", token.uri},           {"state", state_name(token.state)},
+          {"pin", pin_name(token.pin)}, {"removable", token.removable}};
+}
+
+boost::json::object to_json(const KeyEvidence& evidence) {
+  return {{"local", evidence.local},
+          {"sensitive", evidence.sensitive},
+          {"extractable", evidence.extractable},
+          {"alwaysSensitive", evidence.always_sensitive},
+          {"neverExtractable", evidence.never_extractable},
+          {"alwaysAuthenticate", evidence.always_authenticate}};
+}
+
+boost::json::object to_json(const LedgerKey& key) {
+  return {{"name", key.name},
+          {"uri", key.uri},
+          {"algorithm", key.algorithm},
+          {"fingerprint", key.fingerprint},
+          {"tufKeyid", key.tuf_keyid},
+          {"notaryKeyid", key.notary_keyid},
+          {"uses", boost::json::array(key.uses.begin(), key.uses.end())},
+          {"tokenLabel", key.token_label},
+          {"tokenSerial", key.token_serial},
+          {"state", key.retired ? "retired" : "active"},
+          {"created", key.created},
+          {"evidence", key.evidence}};
+}
+
+boost::json::object to_json(const RecordRow& record) {
+  return {{"sequence", record.sequence}, {"time", record.time}, {"statement", record.statement}};
+}
+
+boost::json::object fault_json(const Error& error) {
+  boost::json::object parameters = error.parameters;
+  parameters["message"] = error.message;
+  return {{"error", wire_name(error.name)}, {"parameters", std::move(parameters)}};
+}
+
+}  // namespace signet

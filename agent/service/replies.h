@@ -1,0 +1,20 @@
+// The agent's values as the IDL's types.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "agent/ledger/ledger.h"
+#include "agent/tokens/token_service.h"
+
+namespace signet {
+
+boost::json::object to_json(const LedgerSummary& summary);
+boost::json::object to_json(const ModuleDescription& module);
+boost::json::object to_json(const TokenDescription& token);
+boost::json::object to_json(const KeyEvidence& evidence);
+boost::json::object to_json(const LedgerKey& key);
+boost::json::object to_json(const RecordRow& record);
+// A per-key failure: {error, parameters with "message"}.
+boost::json::object fault_json(const Error& error);
+
+}  // namespace signet

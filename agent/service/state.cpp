@@ -1,0 +1,38 @@
+#include "agent/service/state.h"
+
+#include <array>
+#include <ctime>
+
+namespace signet {
+
+Result<Ledger*> require_ledger(const ServiceState& state) {
+  if (state.ledger) return state.ledger.get();
+  if (state.ledger_fault) return *state.ledger_fault;
+  return Error{ErrorName::NotInitialised,
+               "This agent has no ledger yet, and signs nothing without one. Create it once with \"signet "
+               "init\" (in " +
+                   state.state_directory.string() + ")."};
+}
+
+Requester requester(const Peer& peer) {
+  Requester who;
+  who.uid = peer.uid;
+  who.gid = peer.gid;
+  who.pid = peer.pid;
+  return who;
+}
+
+std::chrono::sys_seconds now_seconds() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+std::string time_text(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), length};
+}
+
+}  // namespace signet

@@ -1,0 +1,52 @@
+// What the method handlers share. Lives on the event loop; no locks, no other thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "agent/ledger/ledger.h"
+#include "agent/service/key_book.h"
+#include "agent/service/metadata_cache.h"
+#include "agent/tokens/token_service.h"
+#include "agent/varlink/handler.h"
+
+namespace signet {
+
+// What SIGHUP may change.
+struct ServiceSettings {
+  std::vector<std::string> shared_keys;  // names of keys that may serve several roles of one type
+  bool verify_every_message = false;
+};
+
+struct ServiceState {
+  ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_)
+      : executor(executor_), tokens(tokens_) {}
+
+  boost::asio::any_io_executor executor;
+  TokenService& tokens;
+  std::filesystem::path state_directory, socket;
+  std::string started;  // RFC 3339
+  ServiceSettings settings;
+  std::unique_ptr<Ledger> ledger;  // null: not initialised, or not usable (then ledger_fault says why)
+  std::optional<Error> ledger_fault;
+  std::function<void(Ledger*)> on_ledger;    // told when CreateLedger made one
+  std::function<std::size_t()> connections;  // how many clients are connected
+  KeyBook keys;
+  MetadataCache metadata;
+  std::set<std::string> names_in_use;  // of keys that are being generated or enrolled right now
+};
+
+// NotInitialised ("signet init") or LedgerUnavailable.
+Result<Ledger*> require_ledger(const ServiceState& state);
+
+Requester requester(const Peer& peer);
+
+// RFC 3339 in UTC, whole seconds.
+std::string time_text(std::chrono::sys_seconds time);
+std::chrono::sys_seconds now_seconds();
+
+}  // namespace signet

@@ -1,0 +1,84 @@
+#include <unistd.h>
+
+#include <boost/json/array.hpp>
+
+#include "agent/service/methods.h"
+#include "agent/service/parameters.h"
+#include "agent/service/replies.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+using Reply = Result<boost::json::object>;
+
+constexpr std::int64_t kMaxRecordsPerRead = 1000;
+
+awaitable<Reply> status(ServiceState& state) {
+  boost::json::array modules;
+  const auto described = co_await state.tokens.modules();
+  for (const ModuleDescription& module : described) modules.push_back(to_json(module));
+  boost::json::object reply{
+      {"version", SIGNET_VERSION},
+      {"pid", static_cast<std::int64_t>(::getpid())},
+      {"started", state.started},
+      {"socket", state.socket.string()},
+      {"state", state.state_directory.string()},
+      {"ledger", nullptr},
+      {"ledgerFault", nullptr},
+      {"modules", std::move(modules)},
+      {"connections", static_cast<std::int64_t>(state.connections ? state.connections() : 0)}};
+  if (state.ledger_fault) reply["ledgerFault"] = state.ledger_fault->message;
+  if (state.ledger) {
+    const auto summary = co_await state.ledger->summary();
+    if (summary)
+      reply["ledger"] = to_json(*summary);
+    else
+      reply["ledgerFault"] = summary.error().message;
+  }
+  co_return reply;
+}
+
+awaitable<Reply> create_ledger(ServiceState& state) {
+  if (state.ledger || state.ledger_fault)
+    co_return Error{ErrorName::AlreadyExists,
+                    "There is a ledger in " + state.state_directory.string() +
+                        " already; it is never replaced. Use another state directory for another ledger.",
+                    {{"kind", "ledger"}, {"name", state.state_directory.string()}}};
+  auto ledger = Ledger::create(state.state_directory);
+  if (!ledger) co_return ledger.error();
+  state.ledger = std::move(*ledger);
+  if (state.on_ledger) state.on_ledger(state.ledger.get());
+  const auto summary = co_await state.ledger->summary();
+  if (!summary) co_return summary.error();
+  boost::json::object reply{{"ledger", to_json(*summary)}};
+  co_return reply;
+}
+
+awaitable<Reply> read_ledger(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto first = integer_parameter(call.parameters, "first");
+  if (!first) co_return first.error();
+  const auto limit = integer_parameter(call.parameters, "limit");
+  if (!limit) co_return limit.error();
+  if (*first < 1) co_return invalid_parameter("first", "\"first\" is a sequence number, from 1 on.");
+  if (*limit < 1 || *limit > kMaxRecordsPerRead)
+    co_return invalid_parameter("limit", "\"limit\" is a number of records from 1 to 1000.");
+  const auto rows = co_await (*ledger)->read(*first, *limit);
+  if (!rows) co_return rows.error();
+  boost::json::array records;
+  for (const RecordRow& row : *rows) records.push_back(to_json(row));
+  boost::json::object reply{{"records", std::move(records)}};
+  co_return reply;
+}
+
+}  // namespace
+
+void add_status_methods(ServiceState& state, MethodTable& table) {
+  table["Status"].handler = [&state](Call) { return status(state); };
+  table["CreateLedger"].handler = [&state](Call) { return create_ledger(state); };
+  table["ReadLedger"].handler = [&state](Call call) { return read_ledger(state, call); };
+}
+
+}  // namespace signet

@@ -1,0 +1,74 @@
+#include <boost/json/array.hpp>
+
+#include "agent/service/methods.h"
+#include "agent/service/parameters.h"
+#include "agent/service/replies.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+using Reply = Result<boost::json::object>;
+
+constexpr std::size_t kMaxTokenLabel = 32;  // CK_TOKEN_INFO.label (PKCS #11 2.40, 3.2)
+
+Reply token_reply(const Result<TokenDescription>& token) {
+  if (!token) return token.error();
+  return boost::json::object{{"token", to_json(*token)}};
+}
+
+awaitable<Reply> list_tokens(ServiceState& state) {
+  boost::json::array tokens;
+  const auto described = co_await state.tokens.list();
+  for (const TokenDescription& token : described) tokens.push_back(to_json(token));
+  boost::json::object reply{{"tokens", std::move(tokens)}};
+  co_return reply;
+}
+
+awaitable<Reply> init_token(ServiceState& state, Call call) {
+  InitTokenRequest request;
+  auto token = text_parameter(call.parameters, "token");
+  if (!token) co_return token.error();
+  auto label = text_parameter(call.parameters, "label");
+  if (!label) co_return label.error();
+  if (label->empty() || label->size() > kMaxTokenLabel)
+    co_return invalid_parameter("label", "A token's label is 1 to 32 bytes long (PKCS #11); this one is " +
+                                             std::to_string(label->size()) + ".");
+  auto so_pin = secret_parameter(call.parameters, "soPin");
+  if (!so_pin) co_return so_pin.error();
+  auto pin = secret_parameter(call.parameters, "pin");
+  if (!pin) co_return pin.error();
+  request.token = std::move(*token);
+  request.label = std::move(*label);
+  request.so_pin = std::move(*so_pin);
+  request.pin = std::move(*pin);
+  const auto made = co_await state.tokens.init(std::move(request));
+  co_return token_reply(made);
+}
+
+awaitable<Reply> unlock_token(ServiceState& state, Call call) {
+  auto token = text_parameter(call.parameters, "token");
+  if (!token) co_return token.error();
+  auto pin = optional_secret(call.parameters, "pin");
+  if (!pin) co_return pin.error();
+  const auto unlocked = co_await state.tokens.unlock(std::move(*token), std::move(*pin));
+  co_return token_reply(unlocked);
+}
+
+awaitable<Reply> lock_token(ServiceState& state, Call call) {
+  auto token = text_parameter(call.parameters, "token");
+  if (!token) co_return token.error();
+  const auto locked = co_await state.tokens.lock(std::move(*token));
+  co_return token_reply(locked);
+}
+
+}  // namespace
+
+void add_token_methods(ServiceState& state, MethodTable& table) {
+  table["ListTokens"].handler = [&state](Call) { return list_tokens(state); };
+  table["InitToken"].handler = [&state](Call call) { return init_token(state, call); };
+  table["UnlockToken"].handler = [&state](Call call) { return unlock_token(state, call); };
+  table["LockToken"].handler = [&state](Call call) { return lock_token(state, call); };
+}
+
+}  // namespace signet

@@ -1,0 +1,40 @@
+#include "agent/service/token_signing.h"
+
+namespace signet {
+
+TokenMechanism token_mechanism(SignatureScheme scheme) {
+  switch (scheme) {
+    case SignatureScheme::EcdsaSha256:
+    case SignatureScheme::EcdsaSha384:
+      return TokenMechanism::Ecdsa;
+    case SignatureScheme::RsaPssSha256:
+      return TokenMechanism::RsaPssSha256;
+    case SignatureScheme::RsaPkcs1Sha256:
+      return TokenMechanism::RsaPkcs1;
+    case SignatureScheme::Ed25519:
+      return TokenMechanism::Eddsa;
+  }
+  return TokenMechanism::Ecdsa;
+}
+
+KeyLocation key_location(const LedgerKey& enrolled, const PublicKey& key) {
+  KeyLocation location;
+  location.name = enrolled.name;
+  location.uri = enrolled.uri;
+  location.token_label = enrolled.token_label;
+  location.token_serial = enrolled.token_serial;
+  location.spki = key.spki();
+  location.algorithm = key.algorithm();
+  return location;
+}
+
+Error wrong_signature(const LedgerKey& key) {
+  return {ErrorName::KeyRefused,
+          "The token answered for the key " + key.name +
+              " with a signature that the enrolled public key does not verify, so it was thrown away. Is the "
+              "right token (" +
+              key.token_label + ", serial " + key.token_serial + ") inserted?",
+          {{"key", key.name}, {"why", "wrong-signature"}}};
+}
+
+}  // namespace signet
