@@ -1,0 +1,132 @@
+"""Starts what an integration test needs, in a scratch directory of its own: SoftHSM tokens and signetd. Ends what it
+started, by process id, and removes the directory."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from varlink_client import Varlink
+
+BIN = Path(os.environ["SIGNET_BIN_DIR"])
+SOFTHSM = next((p for p in map(Path, ("/usr/lib/softhsm/libsofthsm2.so",
+                                      "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")) if p.exists()), None)
+PIN, SO_PIN = "493827", "10293847"  # of test tokens only
+
+
+class Scratch:
+    """A short path: a Unix socket's name has room for 107 bytes. SIGNET_KEEP_SCRATCH=1 leaves it, for a look."""
+
+    def __init__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="signet-test-"))
+
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        if os.environ.get("SIGNET_KEEP_SCRATCH"):
+            print(f"The scratch directory is {self.path}")
+        else:
+            shutil.rmtree(self.path)
+
+
+class SoftToken:
+    """A SoftHSM store in `directory`, holding tokens with these labels."""
+
+    def __init__(self, directory, *labels):
+        self.directory = Path(directory)
+        (self.directory / "tokens").mkdir(parents=True)
+        self.conf = self.directory / "softhsm2.conf"
+        self.conf.write_text(f"directories.tokendir = {self.directory}/tokens\nobjectstore.backend = file\n"
+                             "log.level = ERROR\nslots.removable = false\n")
+        self.pin_file = self.directory / "pin"
+        self.pin_file.write_text(PIN + "\n")
+        self.pin_file.chmod(0o400)
+        self.labels = labels
+        for label in labels:
+            subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN,
+                            "--so-pin", SO_PIN], check=True, capture_output=True,
+                           env={**os.environ, "SOFTHSM2_CONF": str(self.conf)})
+
+
+def toml_for(tokens, extra=""):
+    """The configuration of an agent with one module, SoftHSM, and each token's PIN from a file."""
+    pins = "".join(f'[[modules.pins]]\ntoken = "{label}"\nfile = "{tokens.pin_file}"\n' for label in tokens.labels)
+    return (f'[agent]\ndiscover-modules = false\n{extra}\n[[modules]]\nname = "softhsm"\npath = "{SOFTHSM}"\n'
+            f'shared = true\nremovable = false\nenvironment = {{ SOFTHSM2_CONF = "{tokens.conf}" }}\n{pins}')
+
+
+class Agent:
+    """A running signetd. `config`: TOML text."""
+
+    def __init__(self, directory, config, command=()):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.config = self.directory / "signet.toml"
+        self.config.write_text(config)
+        self.state = self.directory / "state"
+        self.socket = self.directory / "run" / "agent.sock"
+        self.log = self.directory / "signetd.log"
+        self.command = [*command, str(BIN / "signetd"), "--config", str(self.config), "--socket", str(self.socket),
+                        "--state", str(self.state)]
+        self.process = None
+
+    def start(self, ledger=True):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._wait_until_it_answers()
+        if ledger:
+            with self.connect() as agent:
+                if agent.call("Status")["ledger"] is None:
+                    agent.call("CreateLedger")
+        return self
+
+    def _wait_until_it_answers(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            try:
+                with self.connect() as agent:
+                    agent.call("Status")
+                return
+            except (FileNotFoundError, ConnectionError):
+                time.sleep(0.02)
+        self.stop()
+        raise RuntimeError(f"signetd did not start; its log:\n{self.log.read_text()}")
+
+    def connect(self, **options):
+        return Varlink(self.socket, **options)
+
+    def cli(self, *arguments, check=True, **options):
+        """Runs the `signet` command against this agent."""
+        done = subprocess.run([str(BIN / "signet"), *map(str, arguments)], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env={**os.environ, "SIGNET_SOCKET": str(self.socket)}, **options)
+        if check and done.returncode != 0:
+            raise AssertionError(f"signet {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}")
+        return done
+
+    def stop(self):
+        """SIGTERM; the exit status, which is 0 for an agent that drained."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError(f"signetd did not end on SIGTERM; its log:\n{self.log.read_text()}") from None
+        self.process = None
+        return status
+
+    def __enter__(self):
+        return self.start() if self.process is None else self
+
+    def __exit__(self, *_):
+        status = self.stop()
+        if status not in (0, None):
+            raise RuntimeError(f"signetd ended with {status}; its log:\n{self.log.read_text()}")
