@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/signing/signing_rule.h"
 #include "protocol/result.h"
 

@@ -1,0 +1,106 @@
+// What the ledger is told and tells: values only.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/bytes.h"
+#include "protocol/metadata.h"
+#include "protocol/result.h"
+
+namespace signet {
+
+enum class MarkState { Reserved, Released, Observed };
+
+struct LedgerSummary {
+  std::string id;  // 32 random bytes, hex
+  std::int64_t records = 0;
+};
+
+struct LedgerKey {
+  std::string name;
+  std::string uri;
+  std::string algorithm;  // as in the IDL
+  Bytes spki;
+  std::string fingerprint;  // SHA-256 of spki, hex
+  std::string tuf_keyid, notary_keyid;
+  std::vector<std::string> uses;
+  std::string token_label, token_serial;
+  bool retired = false;
+  std::string created;  // RFC 3339
+  boost::json::object evidence;
+};
+
+struct TrustedRoot {
+  std::int64_t version = 0;
+  std::string digest;    // SHA-256 of the canonical "signed", hex
+  std::string metadata;  // the whole file as it was adopted or observed
+};
+
+struct ObservedMetadata {
+  std::string role;
+  std::int64_t version = 0;
+  std::string digest;
+  std::string metadata;  // the whole file
+};
+
+struct LedgerRepository {
+  std::string name;
+  MetadataFormat format = MetadataFormat::Tuf;
+  std::optional<TrustedRoot> root;  // the newest; none: created, and version 1 is still to be observed
+};
+
+struct VersionMark {
+  std::string role;
+  std::int64_t version = 0;
+  MarkState state = MarkState::Reserved;
+  std::string digest;
+};
+
+// Who asked: into the record. uid and gid are identity, pid a hint.
+struct Requester {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+};
+
+struct ReserveRequest {
+  std::string repository, role;
+  std::string
+      type;  // the metadata's role type: root, targets, snapshot, timestamp (a delegation is "targets")
+  std::int64_t version = 0;
+  std::string digest;                     // SHA-256 of payload, hex
+  std::string payload;                    // canonical "signed"
+  std::vector<std::string> fingerprints;  // of the keys that are to sign
+  std::vector<std::string>
+      shared_keys;  // fingerprints that may serve several (repository, role) pairs of one type
+  bool supersede = false;
+  Requester requester;
+  boost::json::object
+      statement;  // more for the public record (thresholds lowered, difference, …); may be empty
+};
+
+struct Reservation {
+  std::int64_t id = 0;
+  bool released_before = false;                 // these same bytes were released before
+  std::vector<boost::json::object> signatures;  // remembered for these bytes
+};
+
+struct KeyOutcome {
+  std::string fingerprint;
+  std::optional<boost::json::object> signature;  // as it goes into the metadata's "signatures"
+  std::string fault;  // the error's short name and message, where there is no signature
+};
+
+struct RecordRow {
+  std::int64_t sequence = 0;
+  std::string time;
+  std::string statement;
+};
+
+}  // namespace signet
