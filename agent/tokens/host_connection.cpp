@@ -1,0 +1,77 @@
+#include "agent/tokens/host_connection.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace signet {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kFirstRead = 4096;  // holds every reply but long lists
+
+HostAnswer to_answer(std::variant<host::Reply, host::Fault> decoded, std::size_t request_index) {
+  if (auto* fault = std::get_if<host::Fault>(&decoded)) return std::move(*fault);
+  auto& reply = std::get<host::Reply>(decoded);
+  if (reply.index() != request_index) return HostLost("the token host answered another question");
+  return std::move(reply);
+}
+
+}  // namespace
+
+HostConnection::HostConnection(asio::any_io_executor executor, FileDescriptor socket)
+    : socket_(std::move(executor), asio::local::stream_protocol(), socket.get()), buffer_(kFirstRead) {
+  socket.release();
+}
+
+void HostConnection::shut_down() noexcept {
+  boost::system::error_code ignored;
+  socket_.shutdown(asio::socket_base::shutdown_both, ignored);
+}
+
+asio::awaitable<bool> HostConnection::fill(std::size_t size) {
+  if (buffer_.size() < size) buffer_.resize(size);
+  while (filled_ < size) {
+    boost::system::error_code failed;
+    const auto space = asio::buffer(buffer_.data() + filled_, buffer_.size() - filled_);
+    filled_ += co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failed));
+    if (failed) co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
+  const std::size_t index = request.index();
+  const std::uint32_t id = next_id_++;
+  boost::system::error_code failed;
+  {
+    const auto frame = host::encode_request(id, request);
+    if (!frame) {
+      // Too long for a frame: the caller's fault, and the connection is as good as before.
+      host::Fault fault;
+      fault.kind = host::FaultKind::Protocol;
+      fault.klass = host::CkrClass::CallersFault;
+      fault.detail = frame.error().why;
+      co_return fault;
+    }
+    co_await asio::async_write(socket_, asio::buffer(*frame), asio::redirect_error(asio::use_awaitable, failed));
+  }
+  if (failed) co_return HostLost("the token host has ended");
+
+  filled_ = 0;
+  if (!co_await fill(host::kHeaderSize)) co_return HostLost("the token host has ended");
+  const auto header = host::decode_header(BytesView(buffer_).first(host::kHeaderSize));
+  if (!header) co_return HostLost("the token host wrote what is no frame: " + header.error().why);
+  if (header->id != id) co_return HostLost("the token host answered another request");
+  const std::size_t size = host::kHeaderSize + header->length;
+  if (!co_await fill(size)) co_return HostLost("the token host has ended");
+  if (filled_ != size) co_return HostLost("the token host wrote more than one reply");
+  auto decoded = host::decode_reply(*header, BytesView(buffer_).subspan(host::kHeaderSize, header->length));
+  if (!decoded) co_return HostLost("the token host wrote what is no reply: " + decoded.error().why);
+  co_return to_answer(std::move(*decoded), index);
+}
+
+}  // namespace signet

@@ -1,0 +1,52 @@
+// One connection to a token host: one PKCS#11 session, one request at a time.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "agent/tokens/child_process.h"
+#include "pkcs11/host_frame.h"
+
+namespace signet {
+
+// The host ended, or wrote what is no frame: the connection is of no use any more, and the outcome is unknown.
+struct HostLost {
+  enum class Kind {
+    Died,      // it crashed, or broke the protocol, or could not be started
+    Deadline,  // this very call passed its deadline: the host was killed for it
+    Stopped,   // it was ended for another reason: another call's deadline, a lock, a reload
+  };
+  explicit HostLost(std::string why_in, Kind kind_in = Kind::Died) : kind(kind_in), why(std::move(why_in)) {}
+  Kind kind;
+  std::string why;  // "the token host of module softhsm was killed by signal 11 (Segmentation fault)"
+};
+
+// What came back: the request's own reply, the fault in its place, or nothing.
+using HostAnswer = std::variant<host::Reply, host::Fault, HostLost>;
+
+// Frames over the socket. Not thread safe; calls must not overlap. The deadline is the caller's: shut_down() from the
+// same loop ends a call that is under way with HostLost.
+class HostConnection {
+ public:
+  HostConnection(boost::asio::any_io_executor executor, FileDescriptor socket);
+  HostConnection(const HostConnection&) = delete;
+  HostConnection& operator=(const HostConnection&) = delete;
+
+  // `request` must live until the call completes. One write and, for a reply of ordinary size, one read. A reply of another type than the request's is HostLost.
+  boost::asio::awaitable<HostAnswer> call(const host::Request& request);
+  void shut_down() noexcept;
+
+ private:
+  boost::asio::awaitable<bool> fill(std::size_t size);
+
+  boost::asio::local::stream_protocol::socket socket_;
+  std::uint32_t next_id_ = 1;
+  Bytes buffer_;            // what was read; replies hold no secret
+  std::size_t filled_ = 0;  // bytes of it that are valid
+};
+
+}  // namespace signet

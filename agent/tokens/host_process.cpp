@@ -1,0 +1,219 @@
+#include "agent/tokens/host_process.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "pkcs11/host_socket.h"
+
+namespace signet {
+
+namespace asio = boost::asio;
+using Clock = WaitList::Clock;
+
+namespace {
+
+constexpr auto kNever = Clock::time_point::max();
+
+std::vector<std::string> host_environment(const ModuleConfig& module) {
+  std::map<std::string, std::string> values;
+  values["PATH"] = "/usr/bin:/bin";
+  values["LANG"] = "C.UTF-8";
+  // Modules look for their configuration in the home folder.
+  if (const char* home = std::getenv("HOME")) values["HOME"] = home;
+  // Vendor modules allocate a lot in C_Sign; glibc's default of 7 cached chunks per size costs SoftHSM a tenth of its rate.
+  values["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=200";
+  for (const auto& [name, value] : module.environment) values[name] = value;
+  std::vector<std::string> result;
+  for (const auto& [name, value] : values) result.push_back(name + "=" + value);
+  return result;
+}
+
+ChildCommand host_command(const HostLaunch& launch, int control) {
+  ChildCommand command;
+  command.program = launch.program;
+  switch (launch.mode) {
+    case host::Mode::Scout: command.arguments.emplace_back("--scout"); break;
+    case host::Mode::Token: command.arguments.emplace_back("--token"); break;
+    case host::Mode::Admin: command.arguments.emplace_back("--admin"); break;
+  }
+  command.arguments.emplace_back("--module");
+  command.arguments.push_back(launch.module.path.string());
+  command.environment = host_environment(launch.module);
+  command.descriptor_3 = control;
+  return command;
+}
+
+}  // namespace
+
+CallLimit discovery_limit(const Deadlines& deadlines) { return {deadlines.discovery, deadlines.sign}; }
+CallLimit login_limit(const Deadlines& deadlines) { return {deadlines.login, deadlines.sign}; }
+CallLimit sign_limit(const Deadlines& deadlines) { return {deadlines.sign, std::chrono::milliseconds(0), true}; }
+CallLimit generate_limit(const Deadlines& deadlines) { return {deadlines.generate, std::chrono::milliseconds(0), true}; }
+
+// A call under way; takes itself off the list however its coroutine ends.
+struct HostProcess::InFlight {
+  InFlight(HostProcess& host_in, HostConnection& connection_in, CallLimit limit)
+      : host(host_in),
+        connection(connection_in),
+        load(host_in.load_),
+        deadline(Clock::now() + limit.deadline),
+        last(deadline + limit.patience),
+        signing(limit.signing) {
+    host.in_flight_.push_back(this);
+    if (signing) ++load->signing;
+    host.watch(deadline);
+  }
+  ~InFlight() {
+    std::erase(host.in_flight_, this);
+    if (signing) --load->signing;
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  HostProcess& host;
+  HostConnection& connection;
+  std::shared_ptr<ModuleLoad> load;
+  Clock::time_point deadline;
+  const Clock::time_point last;  // no patience goes beyond this
+  const bool signing;
+  bool expired = false;
+};
+
+Result<std::shared_ptr<HostProcess>> HostProcess::start(asio::any_io_executor executor, HostLaunch launch,
+                                                        std::shared_ptr<ModuleLoad> load) {
+  auto control = socket_pair(SOCK_SEQPACKET);
+  if (!control) return control.error();
+  auto child = ChildProcess::start(executor, host_command(launch, control->second.get()));
+  if (!child) return child.error();
+  const std::shared_ptr<HostProcess> started(new HostProcess(executor, std::move(launch), std::move(load),
+                                                             std::move(*child), std::move(control->first)));
+  spdlog::debug("Started the {} (pid {}).", started->launch_.about, started->pid_);
+  asio::co_spawn(executor, [started]() -> asio::awaitable<void> { return started->reap(); }, asio::detached);
+  return started;
+}
+
+HostProcess::HostProcess(asio::any_io_executor executor, HostLaunch launch, std::shared_ptr<ModuleLoad> load,
+                         ChildProcess child, FileDescriptor control)
+    : executor_(executor),
+      launch_(std::move(launch)),
+      load_(std::move(load)),
+      child_(std::move(child)),
+      control_(std::move(control)),
+      pid_(child_.pid()),
+      timer_(executor),
+      gone_(executor) {}
+
+asio::awaitable<void> HostProcess::reap() {
+  const auto self = shared_from_this();
+  const std::string how = co_await child_.wait();
+  reaped_ = true;
+  end("the " + launch_.about + " " + (how.empty() ? "ended by itself" : how), true);
+  gone_.wake_all();
+}
+
+// The one place where a host ends: whatever comes first tells why.
+void HostProcess::end(std::string why, bool failed) {
+  if (ended_) return;
+  ended_ = true;
+  failed_ = failed;
+  why_ = std::move(why);
+  if (failed) {
+    spdlog::warn("Token host (pid {}): {}.", pid_, why_);
+  } else {
+    spdlog::debug("Token host (pid {}): {}.", pid_, why_);
+  }
+  control_.reset();
+  child_.kill();
+  // Not by the sockets' end alone: a child of the vendor's own could hold them open.
+  for (InFlight* call : in_flight_) call->connection.shut_down();
+  timer_.cancel();
+}
+
+void HostProcess::stop(std::string why) { end(std::move(why), false); }
+
+asio::awaitable<void> HostProcess::gone() {
+  const auto self = shared_from_this();
+  while (!reaped_) co_await gone_.wait();
+}
+
+void HostProcess::watch(Clock::time_point until) {
+  if (until >= armed_ || ended_) return;
+  armed_ = until;
+  timer_.expires_at(until);
+  timer_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+    if (cancelled) return;
+    if (const auto self = weak.lock()) self->check_deadlines();
+  });
+}
+
+void HostProcess::check_deadlines() {
+  armed_ = kNever;
+  const auto now = Clock::now();
+  InFlight* late = nullptr;
+  auto next = kNever;
+  for (InFlight* call : in_flight_) {
+    if (call->deadline <= now && !call->signing && load_->signing > 0 && now < call->last) {
+      call->deadline = std::min(call->last, now + std::chrono::milliseconds(250));
+    }
+    if (call->deadline <= now) {
+      call->expired = true;
+      late = call;
+    }
+    next = std::min(next, call->deadline);
+  }
+  if (late != nullptr) {
+    end("the " + launch_.about + " did not answer within its deadline and was killed", true);
+  } else if (next != kNever) {
+    watch(next);
+  }
+}
+
+HostLost HostProcess::lost(HostLost seen, bool expired) const {
+  if (expired) return HostLost(why_, HostLost::Kind::Deadline);
+  if (!ended_) return seen;
+  return HostLost(why_, failed_ ? HostLost::Kind::Died : HostLost::Kind::Stopped);
+}
+
+asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const host::Request& request,
+                                                 CallLimit limit) {
+  const auto self = shared_from_this();
+  if (ended_) co_return HostLost(why_, HostLost::Kind::Stopped);
+  InFlight flight(*this, connection, limit);
+  HostAnswer answer = co_await connection.call(request);
+  if (auto* seen = std::get_if<HostLost>(&answer)) {
+    // Its end is seen on the socket before it is reaped; wait a moment for the better explanation.
+    if (!ended_) co_await gone_.wait(Clock::now() + std::chrono::milliseconds(200));
+    if (!ended_) end("the " + launch_.about + " broke the protocol: " + seen->why, true);
+    co_return lost(std::move(*seen), flight.expired);
+  }
+  co_return answer;
+}
+
+asio::awaitable<HostProcess::Connected> HostProcess::connect(CallLimit limit, host::HelloReply* hello) {
+  const auto self = shared_from_this();
+  if (ended_) co_return HostLost(why_, HostLost::Kind::Stopped);
+  auto ends = socket_pair(SOCK_STREAM);
+  if (!ends) co_return HostLost(ends.error().message);
+  if (const int failed = host::send_session(control_.get(), ends->second.get())) {
+    // EPIPE: it has just ended. EAGAIN cannot last: the host takes connections in a thread of their own.
+    co_return HostLost("the " + launch_.about + " takes no connection: " + std::strerror(failed));
+  }
+  ends->second.reset();
+  auto connection = std::make_unique<HostConnection>(executor_, std::move(ends->first));
+  host::HelloRequest greeting;
+  greeting.init_args = launch_.module.init_args;
+  const host::Request request(std::move(greeting));
+  HostAnswer answer = co_await call(*connection, request, limit);
+  if (auto* lost_now = std::get_if<HostLost>(&answer)) co_return std::move(*lost_now);
+  if (auto* fault = std::get_if<host::Fault>(&answer)) co_return std::move(*fault);
+  if (hello != nullptr) *hello = std::get<host::HelloReply>(std::get<host::Reply>(answer));
+  co_return connection;
+}
+
+}  // namespace signet

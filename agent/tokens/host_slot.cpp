@@ -1,0 +1,88 @@
+#include "agent/tokens/host_slot.h"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace signet {
+
+namespace asio = boost::asio;
+using Clock = WaitList::Clock;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstDelay(100), kLongestDelay(30000);
+// A caller waits that long for a restart; beyond it, it is told.
+constexpr milliseconds kLongestWait(1000);
+
+}  // namespace
+
+milliseconds restart_delay(int failures) {
+  if (failures <= 1) return milliseconds(0);
+  const int doublings = std::min(failures - 2, 20);
+  return std::min(kLongestDelay, kFirstDelay * (1 << doublings));
+}
+
+HostSlot::HostSlot(asio::any_io_executor executor, HostLaunch launch, std::shared_ptr<ModuleLoad> load)
+    : executor_(std::move(executor)), launch_(std::move(launch)), load_(std::move(load)) {}
+
+HostSlot::~HostSlot() { stop("the agent let go of the " + launch_.about); }
+
+std::shared_ptr<HostProcess> HostSlot::running() const { return host_ && !host_->ended() ? host_ : nullptr; }
+
+// Takes notice of a host that ended since the last look.
+void HostSlot::note_end() {
+  if (!host_ || !host_->ended()) return;
+  if (host_->failed()) {
+    ++failures_;
+    not_before_ = Clock::now() + restart_delay(failures_);
+    last_failure_ = host_->why();
+  }
+  host_.reset();
+}
+
+void HostSlot::fail(std::string why) {
+  if (!running()) return;
+  host_->stop(why);
+  ++failures_;
+  not_before_ = Clock::now() + restart_delay(failures_);
+  last_failure_ = std::move(why);
+  host_.reset();
+}
+
+void HostSlot::stop(std::string why) {
+  note_end();
+  if (host_) host_->stop(std::move(why));
+  host_.reset();
+}
+
+void HostSlot::let_go() { host_.reset(); }
+
+asio::awaitable<HostSlot::Host> HostSlot::get() {
+  note_end();
+  while (!host_ && Clock::now() < not_before_) {
+    const auto left = std::chrono::duration_cast<milliseconds>(not_before_ - Clock::now());
+    if (left > kLongestWait) {
+      co_return HostLost(last_failure_ + "; after " + std::to_string(failures_) +
+                         " failures in a row it is started again in " + std::to_string(left.count()) + " ms");
+    }
+    asio::steady_timer timer(executor_, not_before_);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    note_end();  // somebody else may have started it, and it may have failed again
+  }
+  if (host_) co_return host_;
+  auto started = HostProcess::start(executor_, launch_, load_);
+  if (!started) {
+    ++failures_;
+    not_before_ = Clock::now() + restart_delay(failures_);
+    last_failure_ = started.error().message;
+    co_return HostLost(last_failure_);
+  }
+  host_ = std::move(*started);
+  co_return host_;
+}
+
+}  // namespace signet

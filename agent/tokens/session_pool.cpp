@@ -1,0 +1,146 @@
+#include "agent/tokens/session_pool.h"
+
+#include <algorithm>
+
+namespace signet {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::uint64_t kCkrSessionCount = 0xB1;  // PKCS #11 v2.40, 4.2
+
+}  // namespace
+
+SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::unique_ptr<HostConnection> connection)
+    : pool_(std::move(pool)), connection_(std::move(connection)) {}
+
+SessionLease::~SessionLease() {
+  if (pool_) pool_->give_back(std::move(connection_));
+}
+
+HostProcess& SessionLease::host() { return *pool_->host_; }
+
+void SessionLease::drop() { connection_.reset(); }
+
+SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostProcess> host, host::TokenIdentity token,
+                         std::size_t most, std::size_t most_waiting)
+    : executor_(executor),
+      host_(std::move(host)),
+      token_(std::move(token)),
+      most_(std::max<std::size_t>(most, 1)),
+      most_waiting_(most_waiting),
+      waiting_(executor),
+      quiet_(executor) {}
+
+HostLost SessionPool::stopped() const {
+  return HostLost(host_->ended() ? host_->why() : "the sessions of the token were closed",
+                  host_->failed() ? HostLost::Kind::Died : HostLost::Kind::Stopped);
+}
+
+// False: the pool was closed meanwhile; permits do not matter any more.
+asio::awaitable<bool> SessionPool::take_permit() {
+  if (!paused_ && waiting_.size() == 0 && lent_ < most_) {
+    ++lent_;
+    co_return true;
+  }
+  co_await waiting_.wait();  // grant() has counted the permit for us
+  co_return !closed_;
+}
+
+void SessionPool::grant() {
+  while (!paused_ && !closed_ && lent_ < most_ && waiting_.wake_one()) ++lent_;
+}
+
+void SessionPool::release_permit() {
+  --lent_;
+  grant();
+  if (lent_ == 0) quiet_.wake_all();
+}
+
+void SessionPool::give_back(std::unique_ptr<HostConnection> connection) {
+  if (connection && usable()) idle_.push_back(std::move(connection));
+  release_permit();
+}
+
+asio::awaitable<SessionPool::Leased> SessionPool::lease() {
+  const auto self = shared_from_this();
+  if (!usable()) co_return stopped();
+  if (waiting_.size() >= most_waiting_) co_return PoolFull();
+  for (;;) {
+    if (!co_await take_permit()) co_return stopped();
+    if (!usable()) {
+      release_permit();
+      co_return stopped();
+    }
+    if (!idle_.empty()) {
+      auto connection = std::move(idle_.back());
+      idle_.pop_back();
+      co_return SessionLease(self, std::move(connection));
+    }
+    ++opening_;
+    Opened opened = co_await open();
+    --opening_;
+    if (auto* connection = std::get_if<std::unique_ptr<HostConnection>>(&opened)) {
+      co_return SessionLease(self, std::move(*connection));
+    }
+    auto* fault = std::get_if<host::Fault>(&opened);
+    const bool again = fault != nullptr && learn_from(*fault);
+    release_permit();
+    if (again) continue;  // there are other sessions: one of them will do
+    if (fault != nullptr) co_return std::move(*fault);
+    co_return std::move(std::get<HostLost>(opened));
+  }
+}
+
+// CKR_SESSION_COUNT tells how many sessions there can be: those that there are. False if there are none.
+bool SessionPool::learn_from(const host::Fault& fault) {
+  if (fault.kind != host::FaultKind::Cryptoki || fault.ckr != kCkrSessionCount) return false;
+  // Every permit beside ours that is not busy opening holds a session.
+  const std::size_t others = lent_ - 1 - std::min(opening_, lent_ - 1);
+  const std::size_t alive = others + idle_.size();
+  if (alive == 0) return false;
+  most_ = std::min(most_, alive);
+  return true;
+}
+
+asio::awaitable<SessionPool::Opened> SessionPool::open() {
+  const CallLimit limit = login_limit(host_->launch().module.deadlines);
+  host::HelloReply hello;
+  HostProcess::Connected connected = co_await host_->connect(limit, &hello);
+  if (auto* fault = std::get_if<host::Fault>(&connected)) co_return std::move(*fault);
+  if (auto* lost = std::get_if<HostLost>(&connected)) co_return std::move(*lost);
+  auto connection = std::move(std::get<std::unique_ptr<HostConnection>>(connected));
+  if (hello.single_session) {
+    single_session_ = true;
+    most_ = 1;
+  }
+  host::OpenRequest bind;
+  bind.token = token_;
+  const host::Request request(std::move(bind));
+  HostAnswer answer = co_await host_->call(*connection, request, limit);
+  if (auto* fault = std::get_if<host::Fault>(&answer)) co_return std::move(*fault);
+  if (auto* lost = std::get_if<HostLost>(&answer)) co_return std::move(*lost);
+  slot_ = std::move(std::get<host::OpenReply>(std::get<host::Reply>(answer)).slot);
+  co_return connection;
+}
+
+asio::awaitable<void> SessionPool::pause() {
+  const auto self = shared_from_this();
+  paused_ = true;
+  while (lent_ > 0 && !closed_) co_await quiet_.wait();
+}
+
+void SessionPool::resume() {
+  paused_ = false;
+  grant();
+}
+
+void SessionPool::close() {
+  closed_ = true;
+  idle_.clear();
+  waiting_.wake_all();
+  quiet_.wake_all();
+}
+
+}  // namespace signet
