@@ -37,7 +37,9 @@ std::span<char> FrameSplitter::prepare(std::size_t wanted) {
     begin_ = 0;
     end_ = held;
   }
-  if (buffer_.size() - end_ < wanted) buffer_.resize(std::max(end_ + wanted, end_ * 2));
+  // Doubling, but not beyond the largest frame.
+  if (buffer_.size() - end_ < wanted)
+    buffer_.resize(std::max(end_ + wanted, std::min(end_ * 2, limits_.large_size + 1)));
   return std::span(buffer_).subspan(end_, wanted);
 }
 

@@ -51,6 +51,7 @@ struct Method {
   Handler handler;
   bool allow_oneway = false;  // signing calls refuse it
   bool allow_more = false;    // else "more" is answered once, without "continues", as Varlink says
+  bool require_more = false;  // a call without "more" gets ExpectedMore
 };
 
 // By short name. Filled once at start, then constant.

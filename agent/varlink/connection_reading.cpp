@@ -1,0 +1,134 @@
+// The reading half of a Connection.
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "agent/varlink/connection.h"
+
+namespace signet {
+namespace {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kLargeReadSize = 256 * 1024;
+
+// Whether the other end closed its socket. A shutdown of its writing alone is no hang-up.
+bool hung_up(int fd) {
+  pollfd poll{fd, 0, 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+Error late_frame(std::chrono::milliseconds deadline) {
+  return {ErrorName::LimitExceeded,
+          "The message was begun but not ended with a NUL byte within " + std::to_string(deadline.count()) +
+              " ms.",
+          {{"limit", "frame-deadline"}, {"value", deadline.count()}}};
+}
+
+FrameLimits frame_limits(const Limits& limits) {
+  FrameLimits out;
+  out.size = limits.frame_size;
+  out.large_size = limits.metadata_frame_size;
+  out.large_methods = large_methods();
+  return out;
+}
+
+}  // namespace
+
+const std::vector<std::string>& large_methods() {
+  static const std::vector<std::string> names{"org.signet.Agent.SignMetadata",
+                                              "org.signet.Agent.ObserveMetadata",
+                                              "org.signet.Agent.AdoptRepository"};
+  return names;
+}
+
+awaitable<void> Connection::read_loop() {
+  FrameSplitter splitter(frame_limits(state_->limits));
+  while (!input_ended_) {
+    if (!has_room()) {  // the rest is left in the socket, unread
+      co_await room_.wait();
+      continue;
+    }
+    Result<std::optional<WipedBuffer>> frame = splitter.next();
+    if (!frame) {
+      Incoming fault;
+      fault.fault = frame.error();
+      enqueue(std::move(fault));
+      break;
+    }
+    const std::size_t size = *frame ? (*frame)->size() : splitter.pending();
+    if (size > state_->limits.frame_size && !large_) co_await reserve_large_frame();
+    if (*frame) {
+      frame_deadline_.disarm();
+      Incoming incoming;
+      incoming.frame = std::move(**frame);
+      incoming.large = std::exchange(large_, Counted());
+      enqueue(std::move(incoming));
+      continue;
+    }
+    if (!co_await fill(splitter)) break;
+  }
+  large_ = Counted();
+  end_of_input();
+}
+
+// One read. False at the end of the input, whatever ended it.
+awaitable<bool> Connection::fill(FrameSplitter& splitter) {
+  if (splitter.pending() > 0 && !frame_deadline_.armed())
+    frame_deadline_.arm(state_->limits.frame_deadline, [this] {
+      frame_late_ = true;
+      ::shutdown(socket_.native_handle(), SHUT_RD);  // ends the wait below; replies can still be written
+    });
+  boost::system::error_code ec;
+  co_await socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+  if (closed_ || ec) co_return false;
+  // Room is made only now: a connection that says nothing holds no buffer.
+  const std::span<char> room = splitter.prepare(splitter.large() ? kLargeReadSize : kReadSize);
+  const ssize_t count =
+      frame_late_ ? 0 : ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+  if (count < 0) co_return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  splitter.commit(static_cast<std::size_t>(count));
+  if (frame_late_) {
+    Incoming fault;
+    fault.fault = late_frame(state_->limits.frame_deadline);
+    enqueue(std::move(fault));
+  }
+  co_return count > 0;
+}
+
+// Waits until this uid may have one more large frame in the agent. The client is not to blame for the wait:
+// its frame's deadline starts over.
+awaitable<void> Connection::reserve_large_frame() {
+  frame_deadline_.disarm();
+  while (usage_->large_frames >= state_->limits.large_frames_per_uid && !closed_)
+    co_await usage_->frame_freed.wait();
+  if (!closed_) large_ = Counted(usage_, &UidUsage::large_frames);
+}
+
+// Frames above frame_size wait alone: what is read ahead is bounded in calls and in bytes.
+bool Connection::has_room() const {
+  return incoming_.size() < state_->limits.pipelined_calls && incoming_bytes_ <= state_->limits.frame_size;
+}
+
+void Connection::enqueue(Incoming incoming) {
+  incoming_bytes_ += incoming.frame.size();
+  incoming_.push_back(std::move(incoming));
+  work_.notify();
+}
+
+void Connection::end_of_input() {
+  frame_deadline_.disarm();
+  input_ended_ = true;
+  work_.notify();
+  if (closed_ || !hung_up(socket_.native_handle())) return;
+  close("the client left");
+}
+
+}  // namespace signet
