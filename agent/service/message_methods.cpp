@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/promise.hpp>
+#include <boost/asio/experimental/use_promise.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
@@ -149,10 +152,15 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
   const Requester who = requester(call.peer);
   boost::json::object detail;
   auto public_statement = statement(*parsed);
-  const auto intent =
-      co_await (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who);
-  if (!intent) co_return intent.error();
+  // The record and the signature are made at the same time: what counts is that the intent is durable before
+  // the signature leaves.
+  auto recording = boost::asio::co_spawn(
+      state.executor,
+      (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who),
+      boost::asio::experimental::use_promise);
   const auto signature = co_await sign_on_token(state, *parsed, std::move(*input));
+  const Result<std::int64_t> intent = co_await std::move(recording)(boost::asio::use_awaitable);
+  if (!intent) co_return intent.error();
   if (!signature) {
     const Error error = signature.error();
     record_outcome(state, **ledger, *intent, std::string(short_name(error.name)), who);
