@@ -67,7 +67,7 @@ act_keys() {
   done
 }
 
-generate() { run signet key generate "$1" --token demo --algorithm "$2" --use tuf; }
+generate() { run signet key generate --token demo --name "$1" --algorithm "$2" --use tuf; }
 
 # The root's keys but for its own: ROOT_ROLES is what every version has.
 readonly root_roles=(--targets keys/targets --snapshot keys/snapshot --timestamp keys/timestamp)
