@@ -1,5 +1,7 @@
 #include "agent/signing/signing_rule.h"
 
+#include <openssl/evp.h>
+
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -13,9 +15,14 @@ namespace {
 
 constexpr auto kNow = std::chrono::sys_seconds(std::chrono::seconds(1'800'000'000));
 
-// Key number n: any 32 bytes are an Ed25519 public key as far as parsing goes.
+// The Ed25519 public key of the private key whose 32 bytes are all n.
 MetadataKey key(std::uint8_t n) {
-  const Bytes raw(32, n);
+  const Bytes seed(32, n);
+  EVP_PKEY* const pair = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size());
+  Bytes raw(32);
+  std::size_t size = raw.size();
+  EVP_PKEY_get_raw_public_key(pair, raw.data(), &size);
+  EVP_PKEY_free(pair);
   MetadataKey entry;
   entry.keyid = "keyid-" + std::to_string(n);
   entry.key = *PublicKey::from_ed25519(raw);
