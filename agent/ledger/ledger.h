@@ -58,7 +58,8 @@ class Ledger {
                                                                 TrustedRoot root, Requester who) = 0;
   virtual boost::asio::awaitable<Result<LedgerRepository>> repository(std::string name) = 0;
   virtual boost::asio::awaitable<Result<std::vector<LedgerRepository>>> repositories() = 0;
-  // The newest mark of each role of the repository.
+  // The newest released or observed mark of each role of the repository; the newest reserved one where there
+  // is none.
   virtual boost::asio::awaitable<Result<std::vector<VersionMark>>> marks(std::string repository) = 0;
   // The newest observed metadata of a role; nothing if none was observed.
   virtual boost::asio::awaitable<Result<std::optional<ObservedMetadata>>> observed(std::string repository,
@@ -93,6 +94,7 @@ class Ledger {
     bool open = false;                 // an attempt was begun and its outcome never written: counts as wrong
     std::int64_t wrong = 0;            // since the last success or reset
     std::vector<std::string> refused;  // HMACs, hex
+    std::string pending;               // the open attempt's HMAC; empty where open is false
   };
   virtual boost::asio::awaitable<Result<PinAttempts>> pin_attempts(std::string token) = 0;
   virtual boost::asio::awaitable<Result<void>> begin_pin_attempt(std::string token, std::string value) = 0;

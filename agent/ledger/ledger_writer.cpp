@@ -1,0 +1,89 @@
+#include "agent/ledger/ledger_writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+
+namespace signet {
+
+LedgerWriter::LedgerWriter(std::unique_ptr<LedgerStore> store, const LedgerOptions& options)
+    : store_(std::move(store)),
+      queue_limit_(options.queue),
+      group_limit_(options.group),
+      on_group_(options.on_group) {
+  start();
+}
+
+LedgerWriter::~LedgerWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+// Signals are the main thread's (SIGTERM, SIGHUP), and a SIGXFSZ is to be an error of write(), no death.
+void LedgerWriter::start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) sigdelset(&all, fault);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { loop(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), "ledger");
+}
+
+std::unique_ptr<LedgerCall> LedgerWriter::submit(std::unique_ptr<LedgerCall> call) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= queue_limit_ && !call->ends()) return call;
+    queue_.push_back(std::move(call));
+  }
+  wake_.notify_one();
+  return nullptr;
+}
+
+LedgerWriter::Group LedgerWriter::next_group() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_limit_));
+  Group group(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
+  queue_.erase(queue_.begin(), queue_.begin() + count);
+  return group;
+}
+
+void LedgerWriter::loop() {
+  for (Group group = next_group(); !group.empty(); group = next_group()) {
+    run_group(group);
+    for (const auto& call : group) call->complete();
+  }
+}
+
+void LedgerWriter::run_group(Group& group) {
+  std::vector<LedgerCall*> calls;
+  for (const auto& call : group) calls.push_back(call.get());
+  const bool writes =
+      std::any_of(calls.begin(), calls.end(), [](const LedgerCall* call) { return call->writes(); });
+  const auto error = attempt(calls, writes);
+  if (on_group_) on_group_(calls.size(), !error);
+  if (!error) return;
+  // A disk that cannot be written can often still be read.
+  for (LedgerCall* call : calls) {
+    if (call->writes()) {
+      call->fail(*error);
+    } else if (const auto again = attempt({call}, false)) {
+      call->fail(*again);
+    }
+  }
+}
+
+std::optional<Error> LedgerWriter::attempt(const std::vector<LedgerCall*>& calls, bool writes) {
+  if (const auto begun = store_->begin_group(writes); !begun) return begun.error();
+  for (LedgerCall* call : calls) call->run(*store_);
+  if (const auto committed = store_->commit_group(); !committed) return committed.error();
+  return std::nullopt;
+}
+
+}  // namespace signet

@@ -1,0 +1,68 @@
+// The life of a version: check, reserve, finish. Gathers the facts, lets version_rules decide, writes what
+// follows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/ledger/database.h"
+#include "agent/ledger/in_flight.h"
+#include "agent/ledger/ledger.h"
+#include "agent/ledger/mark_table.h"
+#include "agent/ledger/records.h"
+#include "agent/ledger/version_rules.h"
+
+namespace signet {
+
+// The outcome of any reservation fits a record: this many keys, and names of this size together.
+inline constexpr std::size_t kMaxReservedKeys = 256;
+inline constexpr std::size_t kMaxReservedNames = 4096;
+
+// Contracts: ledger.h. Not thread safe. Runs inside the store's transaction and is told how that ended.
+class Reservations {
+ public:
+  Reservations(Database& database, RecordLog& records, MarkTable& marks)
+      : database_(database), records_(records), marks_(marks) {}
+
+  Result<Reservation> check(const ReserveRequest& request);
+  Result<Reservation> reserve(ReserveRequest request);
+  Result<void> finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes);
+
+  // Writes an outcome for every intent that nobody will finish: a crash's, or one whose finish() could not be
+  // written. Nothing of these left the agent. LedgerUnavailable, or nothing to do.
+  Result<void> close_orphans(std::string_view why);
+  bool has_orphans() const { return orphans_; }
+
+  void committed() { in_flight_.committed(); }
+  // One call of the transaction was undone: it may have been a finish().
+  void call_undone() { orphans_ = true; }
+  void rolled_back();
+
+ private:
+  struct Judgement {
+    std::int64_t repository = 0;
+    RoleRow role;
+    Decision decision;
+    VersionFacts facts;
+  };
+
+  Result<Judgement> judge(const ReserveRequest& request);
+  Error refusal(const ReserveRequest& request, const Judgement& judgement);
+  Error conflict(const ReserveRequest& request, const Judgement& judgement);
+  Result<Reservation> accepted(const ReserveRequest& request, const Judgement& judgement);
+  Result<void> withhold(std::int64_t id, const ReserveRequest& request, Error why);
+  Result<void> close(std::int64_t id, const ReserveRequest& request, std::string_view result,
+                     const std::vector<KeyOutcome>& outcomes, boost::json::object detail);
+  void release(const ReserveRequest& request, const Judgement& judgement,
+               const std::vector<KeyOutcome>& outcomes);
+
+  Database& database_;
+  RecordLog& records_;
+  MarkTable& marks_;
+  InFlight in_flight_;
+  bool orphans_ = false;  // an intent may be open that nobody will finish
+};
+
+}  // namespace signet

@@ -1,0 +1,245 @@
+#include "agent/ledger/schema.h"
+
+#include <array>
+#include <string>
+
+namespace signet {
+namespace {
+
+// Names: a mark says which bytes a version has (digest) and how far they went (state). Rows are kept per
+// digest, so that what was released once is never forgotten, not even when it is superseded.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE migrations (
+  version INTEGER PRIMARY KEY,
+  applied TEXT NOT NULL,
+  program TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE ledger (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  id TEXT NOT NULL CHECK (length(id) = 64),
+  created TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE records (
+  sequence INTEGER PRIMARY KEY,
+  time TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  statement TEXT NOT NULL CHECK (length(CAST(statement AS BLOB)) < 65536),
+  salt BLOB NOT NULL CHECK (length(salt) = 32),
+  detail_hash TEXT NOT NULL CHECK (length(detail_hash) = 64),
+  detail TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER records_never_change BEFORE UPDATE ON records
+  BEGIN SELECT RAISE(ABORT, 'records never change'); END;
+CREATE TRIGGER records_never_go BEFORE DELETE ON records
+  BEGIN SELECT RAISE(ABORT, 'records never go'); END;
+
+-- Intents whose outcome is not written yet. Rows that a crash leaves are closed at the next start.
+CREATE TABLE open_intents (
+  sequence INTEGER PRIMARY KEY REFERENCES records
+) STRICT;
+
+CREATE TABLE keys (
+  fingerprint TEXT PRIMARY KEY CHECK (length(fingerprint) = 64),
+  name TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  spki BLOB NOT NULL,
+  tuf_keyid TEXT NOT NULL,
+  notary_keyid TEXT NOT NULL,
+  uses TEXT NOT NULL,
+  token_label TEXT NOT NULL,
+  token_serial TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  created TEXT NOT NULL,
+  retired INTEGER NOT NULL CHECK (retired IN (0, 1))
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX keys_active_name ON keys (name) WHERE retired = 0;
+
+-- Every use that a public key was ever enrolled for; retiring it removes nothing.
+CREATE TABLE key_uses_ever (
+  fingerprint TEXT NOT NULL REFERENCES keys,
+  use TEXT NOT NULL,
+  PRIMARY KEY (fingerprint, use)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE repositories (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  format TEXT NOT NULL CHECK (format IN ('tuf', 'notary')),
+  created TEXT NOT NULL
+) STRICT;
+
+-- The chain of trusted roots, the whole files.
+CREATE TABLE roots (
+  repository INTEGER NOT NULL REFERENCES repositories,
+  version INTEGER NOT NULL CHECK (version > 0),
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  metadata TEXT NOT NULL,
+  how TEXT NOT NULL CHECK (how IN ('adopted', 'observed')),
+  time TEXT NOT NULL,
+  PRIMARY KEY (repository, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE roles (
+  id INTEGER PRIMARY KEY,
+  repository INTEGER NOT NULL REFERENCES repositories,
+  name TEXT NOT NULL,
+  epoch INTEGER NOT NULL DEFAULT 1,
+  UNIQUE (repository, name)
+) STRICT;
+
+CREATE TABLE version_marks (
+  role INTEGER NOT NULL REFERENCES roles,
+  epoch INTEGER NOT NULL,
+  version INTEGER NOT NULL CHECK (version > 0),
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  state TEXT NOT NULL CHECK (state IN ('reserved', 'released', 'superseded', 'contradicted', 'observed')),
+  released INTEGER NOT NULL CHECK (released IN (0, 1)),
+  PRIMARY KEY (role, epoch, version, digest)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX version_marks_one_release ON version_marks (role, epoch, version)
+  WHERE state IN ('released', 'observed');
+CREATE UNIQUE INDEX version_marks_one_reservation ON version_marks (role, epoch, version)
+  WHERE state = 'reserved';
+
+CREATE TABLE key_marks (
+  fingerprint TEXT NOT NULL REFERENCES keys,
+  type TEXT NOT NULL CHECK (type IN ('root', 'targets', 'snapshot', 'timestamp')),
+  version INTEGER NOT NULL CHECK (version > 0),
+  role INTEGER NOT NULL REFERENCES roles,
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  state TEXT NOT NULL CHECK (state IN ('reserved', 'released')),
+  PRIMARY KEY (fingerprint, type, version, role, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE key_pairs (
+  fingerprint TEXT NOT NULL REFERENCES keys,
+  type TEXT NOT NULL CHECK (type IN ('root', 'targets', 'snapshot', 'timestamp')),
+  role INTEGER NOT NULL REFERENCES roles,
+  released INTEGER NOT NULL CHECK (released IN (0, 1)),
+  PRIMARY KEY (fingerprint, type, role)
+) STRICT, WITHOUT ROWID;
+
+-- The newest released payload of each role, and the signatures over it that this ledger saw leave.
+CREATE TABLE payloads (
+  role INTEGER PRIMARY KEY REFERENCES roles,
+  epoch INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  payload TEXT NOT NULL
+) STRICT;
+CREATE TABLE signatures (
+  role INTEGER NOT NULL REFERENCES payloads ON DELETE CASCADE,
+  fingerprint TEXT NOT NULL REFERENCES keys,
+  signature TEXT NOT NULL,
+  PRIMARY KEY (role, fingerprint)
+) STRICT, WITHOUT ROWID;
+
+-- The newest observed metadata of each role, the whole file.
+CREATE TABLE observed (
+  role INTEGER PRIMARY KEY REFERENCES roles,
+  version INTEGER NOT NULL,
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  metadata TEXT NOT NULL
+) STRICT;
+
+-- pending: the attempt that was begun and has no outcome yet (HMAC of the PIN), else null.
+CREATE TABLE pin_attempts (
+  token TEXT PRIMARY KEY,
+  pending TEXT,
+  wrong INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE TABLE pin_refused (
+  token TEXT NOT NULL REFERENCES pin_attempts ON DELETE CASCADE,
+  value TEXT NOT NULL,
+  PRIMARY KEY (token, value)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{Migration{1, kVersion1}};
+
+std::int64_t pragma(Database& database, std::string_view sql) {
+  Query row(database, sql);
+  return row.next() ? row.integer(0) : 0;
+}
+
+Error unavailable(std::string_view why, std::string message) {
+  boost::json::object parameters{{"why", why}};
+  return {ErrorName::LedgerUnavailable, std::move(message), std::move(parameters)};
+}
+
+Error corrupt(const std::string& what) {
+  return unavailable("corrupt",
+                     "The ledger is damaged: " + what +
+                         ". Keep the damaged file, restore a backup, and observe every repository before "
+                         "you sign again.");
+}
+
+void apply(Database& database, const Migration& migration, std::string_view time) {
+  database.execute("BEGIN IMMEDIATE");
+  database.execute(migration.sql);
+  run(database, "INSERT INTO migrations (version, applied, program) VALUES (?1, ?2, ?3)", migration.version,
+      time, std::string_view("signet " SIGNET_VERSION));
+  // Pragmas take no parameters; both belong to the transaction.
+  database.execute(("PRAGMA user_version = " + std::to_string(migration.version)).c_str());
+  database.execute(("PRAGMA application_id = " + std::to_string(kLedgerApplicationId)).c_str());
+  database.execute("COMMIT");
+}
+
+}  // namespace
+
+std::span<const Migration> ledger_migrations() {
+  return kMigrations;
+}
+
+Result<void> migrate(Database& database, std::span<const Migration> migrations, std::string_view time) {
+  const std::int64_t present = pragma(database, "PRAGMA user_version");
+  const std::int64_t application = pragma(database, "PRAGMA application_id");
+  const std::int64_t tables = pragma(database, "SELECT count(*) FROM sqlite_schema");
+  if (database.fault()) return database.fault_error();
+  if (application != kLedgerApplicationId && tables > 0)
+    return unavailable(
+        "not-a-ledger",
+        "The file is an SQLite database, but not a ledger of Signet. Give the agent the right state "
+        "directory (--state).");
+  const std::int64_t newest = migrations.back().version;
+  if (present > newest)
+    return unavailable("newer-version", "The ledger was written by a newer Signet: its schema is version " +
+                                            std::to_string(present) +
+                                            ", this program (" SIGNET_VERSION ") knows up to " +
+                                            std::to_string(newest) +
+                                            ". Run the newer program; there is no way back for a ledger.");
+  for (const Migration& migration : migrations) {
+    if (migration.version > present) apply(database, migration, time);
+    if (database.fault()) {
+      const Error error = database.fault_error();
+      database.clear_fault();
+      if (database.in_transaction()) database.execute("ROLLBACK");
+      return error;
+    }
+  }
+  return {};
+}
+
+Result<void> check_soundness(Database& database) {
+  std::string finding;
+  if (Query row(database, "PRAGMA quick_check(1)"); row.next()) finding = row.text(0);
+  if (database.fault()) return database.fault_error();
+  if (finding != "ok") return corrupt("SQLite's check says \"" + finding + "\"");
+  if (Query row(database, "PRAGMA foreign_key_check"); row.next())
+    return corrupt("a row of the table " + row.text(0) + " refers to nothing");
+  std::int64_t records = 0, last = 0;
+  if (Query row(database, "SELECT count(*), ifnull(max(sequence), 0) FROM records"); row.next()) {
+    records = row.integer(0);
+    last = row.integer(1);
+  }
+  if (database.fault()) return database.fault_error();
+  if (records != last)
+    return corrupt("it has " + std::to_string(records) + " records, but the last one is number " +
+                   std::to_string(last));
+  return {};
+}
+
+}  // namespace signet

@@ -1,0 +1,33 @@
+// The ledger's tables, and how a file gets from one schema version to the next. docs/ledger.md explains every
+// table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "agent/ledger/database.h"
+
+namespace signet {
+
+// "Sgnt": PRAGMA application_id, so that file(1) and we know the file.
+inline constexpr std::int64_t kLedgerApplicationId = 0x53676e74;
+
+struct Migration {
+  std::int64_t version;  // PRAGMA user_version afterwards
+  const char* sql;
+};
+
+// From an empty file (version 0) to the present version, in order, without gaps.
+std::span<const Migration> ledger_migrations();
+
+// Applies, each in one transaction with its row in the table "migrations", what the file lacks. Faults are
+// the database's. LedgerUnavailable for a file that is no ledger (why not-a-ledger) or was written by a newer
+// program (why newer-version): such a file is left as it is.
+Result<void> migrate(Database& database, std::span<const Migration> migrations, std::string_view time);
+
+// LedgerUnavailable (why corrupt) unless SQLite's own check, the foreign keys and the sequence of the records
+// hold.
+Result<void> check_soundness(Database& database);
+
+}  // namespace signet
