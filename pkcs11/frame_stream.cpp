@@ -1,0 +1,76 @@
+#include "pkcs11/frame_stream.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace signet::host {
+
+namespace {
+
+constexpr std::size_t kReadAhead = 4096;
+
+// false at the end of the stream and for any fault.
+std::size_t receive(int socket, std::uint8_t* data, std::size_t size) {
+  for (;;) {
+    const ssize_t got = ::recv(socket, data, size, 0);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) return 0;
+  }
+}
+
+}  // namespace
+
+FrameStream::FrameStream(int socket) : socket_(socket), buffer_(kReadAhead) {}
+
+FrameStream::~FrameStream() {
+  ::close(socket_);
+}
+
+// Reads ahead until `wanted` bytes (at most kReadAhead) are in the buffer.
+bool FrameStream::fill(std::size_t wanted) {
+  if (end_ - begin_ >= wanted) return true;
+  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= std::exchange(begin_, 0);
+  while (end_ < wanted) {
+    const std::size_t got = receive(socket_, buffer_.data() + end_, buffer_.size() - end_);
+    if (got == 0) return false;
+    end_ += got;
+  }
+  return true;
+}
+
+FrameResult<std::optional<FrameStream::Frame>> FrameStream::read() {
+  if (!fill(kHeaderSize)) return std::optional<Frame>();
+  const auto header = decode_header(BytesView(buffer_).subspan(begin_, kHeaderSize));
+  if (!header) return header.error();
+  begin_ += kHeaderSize;
+  Frame frame{*header, WipedBytes(header->length)};
+  const std::size_t ready = std::min(frame.body.size(), end_ - begin_);
+  std::memcpy(frame.body.data(), buffer_.data() + begin_, ready);
+  // What was read ahead may have been a PIN.
+  wipe_memory(buffer_.data() + begin_, ready);
+  begin_ += ready;
+  for (std::size_t have = ready; have < frame.body.size();) {
+    const std::size_t got = receive(socket_, frame.body.data() + have, frame.body.size() - have);
+    if (got == 0) return std::optional<Frame>();
+    have += got;
+  }
+  return std::optional(std::move(frame));
+}
+
+bool FrameStream::write(const WipedBytes& frame) {
+  for (std::size_t sent = 0; sent < frame.size();) {
+    const ssize_t wrote = ::send(socket_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return false;
+    sent += static_cast<std::size_t>(wrote);
+  }
+  return true;
+}
+
+}  // namespace signet::host

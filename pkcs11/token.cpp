@@ -1,0 +1,171 @@
+#include "pkcs11/token.h"
+
+#include <utility>
+
+namespace signet::host {
+
+Token::Token(Module& module, SlotDescription slot, bool read_write)
+    : module_(module), identity_(slot.token), read_write_(read_write), slot_(std::move(slot)) {}
+
+SlotDescription Token::slot() const {
+  const std::lock_guard lock(slot_mutex_);
+  return slot_;
+}
+
+HostResult<std::unique_ptr<Session>> Token::open_session() {
+  // Where it was last, if it still is there: a search asks every slot, and a slot may be slow.
+  HostResult<SlotDescription> now = expect_token(module_, slot().slot, identity_);
+  if (!now) now = locate_token(module_, identity_);
+  if (!now) return now.error();
+  {
+    const std::lock_guard lock(slot_mutex_);
+    slot_ = *now;
+  }
+  return Session::open(module_, now->slot, read_write_);
+}
+
+HostResult<void> Token::attach() {
+  const std::lock_guard lock(login_mutex_);
+  if (anchor_) return {};
+  auto opened = open_session();
+  if (!opened) return opened.error();
+  anchor_ = std::move(*opened);
+  return {};
+}
+
+HostResult<void> Token::send_pin(CK_USER_TYPE user, CK_SESSION_HANDLE session, const Secret& pin) {
+  // Cryptoki wants a pointer to non-const; NULL stands for the reader's own pad.
+  auto* text = pin.empty() ? nullptr : const_cast<unsigned char*>(pin.bytes().data());
+  return module_.call("C_Login", &CK_FUNCTION_LIST::C_Login, session, user, text, CK_ULONG{pin.size()});
+}
+
+// CKR_USER_ALREADY_LOGGED_IN says nothing of this PIN, and used no try (ykcs11 says it of a card that was
+// pulled). To have it checked, the module must forget its login first.
+HostResult<void> Token::send_pin_anew(const Secret& pin) {
+  auto sent = send_pin(CKU_USER, anchor_->handle(), pin);
+  if (sent || sent.error().ckr != CKR_USER_ALREADY_LOGGED_IN) return sent;
+  const auto out = module_.call("C_Logout", &CK_FUNCTION_LIST::C_Logout, anchor_->handle());
+  if (!out) return sent;
+  return send_pin(CKU_USER, anchor_->handle(), pin);
+}
+
+// Whether the module holds a login that this process made. login_mutex_ is held.
+HostResult<bool> Token::logged_in() const {
+  if (pin_.empty() && !slot().protected_path) return false;
+  if (login_count_ == 0) return false;
+  return anchor_->user_logged_in();
+}
+
+void Token::forget_pin() {
+  pin_.wipe();
+}
+
+HostResult<LoginReply> Token::login(Secret pin) {
+  const std::lock_guard lock(login_mutex_);
+  if (!anchor_) return make_fault(FaultKind::Protocol, "Login came before Open.");
+  if (pin.empty() && !slot().protected_path)
+    return make_fault(FaultKind::Protocol,
+                      "An empty PIN is only for tokens whose PIN is typed on the reader.");
+  HostResult<bool> before = logged_in();
+  if (!before) {  // the session went away, and with it, perhaps, the login
+    anchor_.reset();
+    auto opened = open_session();
+    if (!opened) return opened.error();
+    anchor_ = std::move(*opened);
+    before = false;
+  }
+  if (*before) return LoginReply{true};
+  forget_pin();
+  const auto sent = send_pin_anew(pin);
+  if (!sent && sent.error().ckr == CKR_USER_ALREADY_LOGGED_IN) return LoginReply{true};
+  if (!sent) return sent.error();
+  pin_ = std::move(pin);
+  ++login_count_;
+  login_again_spent_ = false;
+  return LoginReply{false};
+}
+
+// The kept PIN may only go to the token that accepted it, and only if a mistake would not cost its last
+// tries: the PIN may have been changed elsewhere since. login_mutex_ is held.
+HostResult<bool> Token::may_send_kept_pin() {
+  if (pin_.empty() && !slot().protected_path) return false;
+  const auto now = expect_token(module_, slot().slot, identity_);
+  if (!now) return now.error();
+  return !now->user_pin_low && !now->user_pin_final && !now->user_pin_locked;
+}
+
+HostResult<bool> Token::login_again(std::uint64_t seen) {
+  const std::lock_guard lock(login_mutex_);
+  if (login_count_ != seen) return true;  // somebody else has done it
+  if (login_again_spent_) {
+    forget_pin();
+    return false;
+  }
+  const auto allowed = may_send_kept_pin();
+  if (!allowed) return allowed.error();
+  if (!*allowed) {
+    forget_pin();
+    return false;
+  }
+  if (!anchor_ || anchor_->user_logged_in().has_error()) {
+    anchor_.reset();
+    auto opened = open_session();
+    if (!opened) return opened.error();
+    anchor_ = std::move(*opened);
+  }
+  login_again_spent_ = true;
+  const auto sent = send_pin_anew(pin_);
+  if (!sent) {
+    forget_pin();
+    return sent.error();
+  }
+  ++login_count_;
+  log_line("logged in again to token " + identity_.label + ", which had lost its login");
+  return true;
+}
+
+HostResult<void> Token::login_for_operation(const Session& session) {
+  const std::lock_guard lock(login_mutex_);
+  if (pin_.empty() && !slot().protected_path) {
+    Fault fault = cryptoki_fault("C_Login", CKR_USER_NOT_LOGGED_IN, {});
+    fault.detail =
+        "The key asks for the PIN at each use, and the PIN is not known here: unlock the token again.";
+    return fault;
+  }
+  const auto sent = send_pin(CKU_CONTEXT_SPECIFIC, session.handle(), pin_);
+  if (!sent && pin_refused(sent.error().ckr)) forget_pin();
+  return sent;
+}
+
+std::shared_lock<std::shared_mutex> Token::side_by_side() {
+  const std::lock_guard turn(turnstile_);
+  return std::shared_lock(operations_);
+}
+
+std::unique_lock<std::shared_mutex> Token::alone() {
+  const std::lock_guard turn(turnstile_);
+  return std::unique_lock(operations_);
+}
+
+HostResult<std::shared_ptr<Token>> TokenTable::open(const TokenIdentity& identity) {
+  const std::string key = identity.label + '\0' + identity.serial;
+  std::shared_ptr<Token> token;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = tokens_.find(key);
+    if (known != tokens_.end()) token = known->second;
+  }
+  if (!token) {
+    // Without the mutex: a slow slot must not hold up connections to other tokens.
+    auto slot = locate_token(module_, identity);
+    if (!slot) return slot.error();
+    const std::lock_guard lock(mutex_);
+    token = tokens_.try_emplace(key, std::make_shared<Token>(module_, std::move(*slot), read_write_))
+                .first->second;
+  }
+  const auto attached = token->attach();
+  if (!attached) return attached.error();
+  return token;
+}
+
+}  // namespace signet::host
