@@ -16,14 +16,14 @@ CONF
 [agent]
 discover-modules = false
 
-[[modules]]
+[[module]]
 name = "softhsm"
 path = "$softhsm"
 environment = { SOFTHSM2_CONF = "$scratch/softhsm/softhsm2.conf" }
 shared = true
 removable = false
 
-[[modules.pins]]
+[[module.pin]]
 token = "demo"
 file = "$scratch/pin"
 CONF

@@ -14,6 +14,7 @@ mkdir -p "$logs"
 one() {
   local name status=0 folders
   name=$(basename "$1")
+  name=${name#fuzz_}
   mkdir -p "$build/corpus/$name"
   folders=("$build/corpus/$name")
   [[ ! -d $here/corpus/$name ]] || folders+=("$here/corpus/$name")

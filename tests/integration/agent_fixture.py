@@ -53,8 +53,8 @@ class SoftToken:
 
 def toml_for(tokens, extra=""):
     """The configuration of an agent with one module, SoftHSM, and each token's PIN from a file."""
-    pins = "".join(f'[[modules.pins]]\ntoken = "{label}"\nfile = "{tokens.pin_file}"\n' for label in tokens.labels)
-    return (f'[agent]\ndiscover-modules = false\n{extra}\n[[modules]]\nname = "softhsm"\npath = "{SOFTHSM}"\n'
+    pins = "".join(f'[[module.pin]]\ntoken = "{label}"\nfile = "{tokens.pin_file}"\n' for label in tokens.labels)
+    return (f'[agent]\ndiscover-modules = false\n{extra}\n[[module]]\nname = "softhsm"\npath = "{SOFTHSM}"\n'
             f'shared = true\nremovable = false\nenvironment = {{ SOFTHSM2_CONF = "{tokens.conf}" }}\n{pins}')
 
 
