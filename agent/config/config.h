@@ -48,8 +48,9 @@ struct Limits {
   std::size_t metadata_frame_size = 16 * 1024 * 1024;
   std::size_t connections = 1024;  // in all; the next one is closed with an error
   std::size_t connections_per_uid = 512;
-  // Frames above frame_size that one uid may have in the agent at once, being read or handled. The others are left
-  // unread: so much memory (times metadata_frame_size, and about three times that while they are parsed) one uid can take.
+  // Frames above frame_size that one uid may have in the agent at once, being read or handled. The others are
+  // left unread: so much memory (times metadata_frame_size, and about three times that while they are parsed)
+  // one uid can take.
   std::size_t large_frames_per_uid = 8;
   std::size_t pipelined_calls = 64;                 // per connection: more are left unread in the socket
   std::size_t waiting_calls = 1024;                 // calls of one uid that wait for a token: more get Busy

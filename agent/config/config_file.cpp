@@ -1,0 +1,232 @@
+#include "agent/config/config_file.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "agent/config/directories.h"
+#include "agent/config/owned_path.h"
+#include "agent/config/table_reader.h"
+#include "agent/config/toml_guard.h"
+
+namespace signet {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::span<const std::string_view>;
+
+constexpr std::array<std::string_view, 4> kRootKeys{"agent", "log", "limits", "module"};
+constexpr std::array<std::string_view, 6> kAgentKeys{
+    "mode", "socket", "state", "discover-modules", "shared-keys", "verify-every-message"};
+constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
+constexpr std::array<std::string_view, 9> kLimitKeys{
+    "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
+    "pipelined-calls", "waiting-calls",       "frame-deadline",       "write-deadline"};
+constexpr std::array<std::string_view, 9> kModuleKeys{
+    "name", "path", "environment", "init-args", "sessions", "shared", "removable", "deadlines", "pin"};
+constexpr std::array<std::string_view, 4> kDeadlineKeys{"discovery", "login", "sign", "generate"};
+constexpr std::array<std::string_view, 4> kPinKeys{"token", "file", "command", "credential"};
+constexpr std::array<std::string_view, 2> kModes{"personal", "system"};
+constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warning", "error", "critical"};
+constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
+
+constexpr std::size_t kMiB = 1024 * 1024;
+
+void read_agent(ConfigFault& fault, const toml::value& value, Config& config) {
+  TableReader table(fault, value, "agent", kAgentKeys);
+  std::string mode = "personal";
+  table.one_of("mode", mode, kModes);
+  config.system = mode == "system";
+  fs::path socket, state;
+  table.read("socket", socket);
+  table.read("state", state);
+  if (table.has("socket")) config.socket = socket;
+  if (table.has("state")) config.state = state;
+  config.discover_modules = !config.system;
+  table.read("discover-modules", config.discover_modules);
+  if (config.system && config.discover_modules)
+    table.fail("discover-modules",
+               "must be false in system mode: only modules that are named here are loaded.");
+  table.read("shared-keys", config.shared_keys);
+  table.read("verify-every-message", config.verify_every_message);
+}
+
+void read_log(ConfigFault& fault, const toml::value& value, Config& config) {
+  TableReader table(fault, value, "log", kLogKeys);
+  table.one_of("level", config.log_level, kLevels);
+  std::string format = "text";
+  table.one_of("format", format, kFormats);
+  config.log_format = format == "json" ? LogFormat::Json : LogFormat::Text;
+}
+
+void read_limits(ConfigFault& fault, const toml::value& value, Limits& limits) {
+  TableReader table(fault, value, "limits", kLimitKeys);
+  table.read("frame-size", limits.frame_size, 4096, 16 * kMiB);
+  table.read("metadata-frame-size", limits.metadata_frame_size, 4096, 64 * kMiB);
+  table.read("large-frames-per-uid", limits.large_frames_per_uid, 1, 1024);
+  table.read("connections", limits.connections, 1, 65536);
+  table.read("connections-per-uid", limits.connections_per_uid, 1, 65536);
+  table.read("pipelined-calls", limits.pipelined_calls, 1, 4096);
+  table.read("waiting-calls", limits.waiting_calls, 1, 65536);
+  table.read("frame-deadline", limits.frame_deadline);
+  table.read("write-deadline", limits.write_deadline);
+  if (limits.metadata_frame_size < limits.frame_size)
+    table.fail("metadata-frame-size",
+               "is below frame-size. It must be at least " + std::to_string(limits.frame_size) + ".");
+}
+
+void read_deadlines(ConfigFault& fault, const toml::value& value, Deadlines& deadlines) {
+  TableReader table(fault, value, "module.deadlines", kDeadlineKeys);
+  table.read("discovery", deadlines.discovery);
+  table.read("login", deadlines.login);
+  table.read("sign", deadlines.sign);
+  table.read("generate", deadlines.generate);
+}
+
+void read_pin(ConfigFault& fault, const toml::value& value, ModuleConfig& module) {
+  TableReader table(fault, value, "module.pin", kPinKeys);
+  PinSource pin;
+  table.require("token", "\"the token's label\"");
+  table.read("token", pin.token);
+  const int sources =
+      (table.has("file") ? 1 : 0) + (table.has("command") ? 1 : 0) + (table.has("credential") ? 1 : 0);
+  if (table.ok() && sources != 1)
+    table.fail("token",
+               "has " + std::to_string(sources) +
+                   " PIN sources. Give exactly one of file, command and credential (never the PIN itself).");
+  table.read("file", pin.file);
+  table.read("command", pin.command);
+  if (table.has("command")) {
+    pin.kind = PinSource::Kind::Command;
+    if (pin.command.empty() || !pin.command.front().starts_with('/'))
+      table.fail("command",
+                 "must begin with the program's absolute path, as [\"/usr/bin/pass\", \"show\", \"token\"].");
+  }
+  if (table.has("credential")) {
+    pin.kind = PinSource::Kind::Credential;
+    std::string name;
+    table.read("credential", name);
+    if (name.empty() || name.find('/') != std::string::npos || name.starts_with('.'))
+      table.fail("credential",
+                 "must be the plain name of a systemd credential (LoadCredential=), without a slash.");
+    pin.file = name;
+  }
+  module.pins.push_back(std::move(pin));
+}
+
+bool is_module_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+             std::string_view::npos;
+}
+
+void read_module(ConfigFault& fault, const toml::value& value, Config& config) {
+  TableReader table(fault, value, "module", kModuleKeys);
+  ModuleConfig module;
+  table.require("name", "\"softhsm2\"");
+  table.require("path", "\"/usr/lib/softhsm/libsofthsm2.so\"");
+  table.read("name", module.name);
+  if (table.ok() && !is_module_name(module.name))
+    table.fail("name", "must be 1 to 64 of the characters a-z, A-Z, 0-9, \"-\", \"_\" and \".\".");
+  for (const ModuleConfig& other : config.modules)
+    if (other.name == module.name)
+      table.fail("name", "\"" + module.name + "\" is taken by another [[module]]. Give each its own.");
+  table.read("path", module.path);
+  table.read("environment", module.environment);
+  table.read("init-args", module.init_args);
+  table.read("sessions", module.sessions, 1, 64);
+  table.read("shared", module.shared);
+  table.read("removable", module.removable);
+  table.sub_table("deadlines",
+                  [&](const toml::value& inner) { read_deadlines(fault, inner, module.deadlines); });
+  table.each_table("pin", [&](const toml::value& inner) { read_pin(fault, inner, module); });
+  config.modules.push_back(std::move(module));
+}
+
+Config read_root(ConfigFault& fault, const toml::value& value) {
+  TableReader root(fault, value, "", kRootKeys);
+  Config config;
+  root.sub_table("agent", [&](const toml::value& inner) { read_agent(fault, inner, config); });
+  root.sub_table("log", [&](const toml::value& inner) { read_log(fault, inner, config); });
+  root.sub_table("limits", [&](const toml::value& inner) { read_limits(fault, inner, config.limits); });
+  root.each_table("module", [&](const toml::value& inner) { read_module(fault, inner, config); });
+  return config;
+}
+
+// toml11's message is several lines with a drawing; its first one says what is wrong.
+Error syntax_error(const std::string& file_name, const toml::exception& fault) {
+  std::string what = fault.what();
+  what = what.substr(0, what.find('\n'));
+  if (const std::size_t colon = what.find(": "); what.starts_with("[error]") && colon != std::string::npos)
+    what = what.substr(colon + 2);
+  return {ErrorName::FileFault,
+          file_name + ":" + std::to_string(fault.location().line()) + ": this is not TOML: " + what +
+              ". Mend the line; docs/signet.toml.sample shows how each key is written."};
+}
+
+Result<void> check_system_files(const fs::path& file, const Config& config) {
+  if (!config.system) return {};
+  if (Result<void> owned = check_root_owned(fs::absolute(file), "the configuration"); !owned) return owned;
+  for (const ModuleConfig& module : config.modules)
+    if (Result<void> owned = check_root_owned(module.path, "the module " + module.name); !owned)
+      return Error(ErrorName::FileFault, file.string() + ": module.path: " + owned.error().message);
+  return {};
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& file_name) {
+  if (Result<void> flat = check_toml_nesting(text, file_name); !flat) return flat.error();
+  std::istringstream stream{std::string(text)};
+  ConfigFault fault{file_name, std::nullopt};
+  try {
+    const toml::value root = toml::parse(stream, file_name);
+    Config config = read_root(fault, root);
+    if (fault.error) return *fault.error;
+    return config;
+  } catch (const toml::exception& error) {
+    return syntax_error(file_name, error);
+  } catch (const std::exception& error) {
+    return Error(ErrorName::FileFault, file_name + ":1: this is not TOML: " + error.what() +
+                                           ". docs/signet.toml.sample shows how each key is written.");
+  }
+}
+
+Result<Config> load_config(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(kMaxTomlSize + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad() || (!stream.eof() && stream.fail()))
+    return Error(ErrorName::FileFault,
+                 file.string() + ":1: cannot read the configuration. Is it there, and readable?");
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  Result<Config> config = parse_config(text, file.string());
+  if (!config) return config;
+  if (Result<void> trusted = check_system_files(file, *config); !trusted) return trusted.error();
+  return config;
+}
+
+fs::path personal_config_file() {
+  return config_home() / "signet/signet.toml";
+}
+
+std::vector<std::string> known_config_keys() {
+  std::vector<std::string> keys;
+  const auto add = [&keys](const std::string& table, Names names) {
+    for (const std::string_view name : names) keys.push_back(table + "." + std::string(name));
+  };
+  add("agent", kAgentKeys);
+  add("log", kLogKeys);
+  add("limits", kLimitKeys);
+  add("module", kModuleKeys);
+  add("module.deadlines", kDeadlineKeys);
+  add("module.pin", kPinKeys);
+  std::erase_if(keys,
+                [](const std::string& key) { return key == "module.deadlines" || key == "module.pin"; });
+  return keys;
+}
+
+}  // namespace signet

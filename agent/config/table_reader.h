@@ -1,0 +1,66 @@
+// Takes values out of one TOML table, with types, ranges and good errors. Internal to agent/config.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <toml.hpp>
+#include <vector>
+
+#include "protocol/result.h"
+
+namespace signet {
+
+// The first error of a file; everything after it is skipped.
+struct ConfigFault {
+  std::string file;
+  std::optional<Error> error;
+
+  // "FILE:LINE: key: what. mend"
+  void set(const toml::value& where, const std::string& key, const std::string& what);
+};
+
+class TableReader {
+ public:
+  // `name`: of the table, "limits"; empty for the file's root. Keys that are not `known` are an error.
+  TableReader(ConfigFault& fault, const toml::value& table, std::string name,
+              std::span<const std::string_view> known);
+
+  bool has(std::string_view key) const { return find(key) != nullptr; }
+  const toml::value& table() const { return table_; }
+  bool ok() const { return !fault_.error; }
+  // An error of this key (or of the table, if the key is absent).
+  void fail(std::string_view key, const std::string& what);
+
+  // Each leaves `out` alone if the key is absent.
+  void read(std::string_view key, bool& out);
+  void read(std::string_view key, std::string& out);
+  void read(std::string_view key, std::size_t& out, std::size_t least, std::size_t most);
+  void read(std::string_view key, std::chrono::milliseconds& out);  // "250ms", "10s", "3m"; 10 ms to 1 h
+  void read(std::string_view key, std::filesystem::path& out);      // absolute, "~/" is the home directory
+  void read(std::string_view key, std::vector<std::string>& out);
+  void read(std::string_view key, std::map<std::string, std::string>& out);
+  void require(std::string_view key, const std::string& example);
+  void one_of(std::string_view key, std::string& out, std::span<const std::string_view> choices);
+  void each_table(std::string_view key, const std::function<void(const toml::value&)>& read_one);
+  void sub_table(std::string_view key, const std::function<void(const toml::value&)>& read_it);
+
+ private:
+  const toml::value* find(std::string_view key) const;
+  std::string full(std::string_view key) const;
+
+  ConfigFault& fault_;
+  const toml::value& table_;
+  std::string name_;
+};
+
+// "250ms", "10s", "3m": nothing for another text or more than an hour.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace signet
