@@ -28,7 +28,7 @@ token = "demo"
 file = "$scratch/pin"
 CONF
   run cat signet.toml
-  show signetd --config signet.toml --state state --socket agent.sock '&'
+  show signetd --config "$scratch/signet.toml" --state "$scratch/state" --socket "$SIGNET_SOCKET" '&'
   signetd --config "$scratch/signet.toml" --state "$scratch/state" --socket "$SIGNET_SOCKET" >logs/signetd.log 2>&1 </dev/null &
   agent_pid=$!
   wait_for_agent
