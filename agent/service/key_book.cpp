@@ -28,7 +28,8 @@ void KeyBook::put(LedgerKey key) {
   fingerprint_of_keyid_[key.tuf_keyid] = key.fingerprint;
   fingerprint_of_keyid_[key.notary_keyid] = key.fingerprint;
   fingerprint_of_name_.emplace(key.name, key.fingerprint);
-  by_fingerprint_[key.fingerprint] = std::make_shared<const LedgerKey>(std::move(key));
+  Entry& slot = by_fingerprint_[key.fingerprint];  // before the key is moved from
+  slot = std::make_shared<const LedgerKey>(std::move(key));
 }
 
 KeyBook::Entry KeyBook::by_fingerprint(const std::string& fingerprint) const {

@@ -1,0 +1,48 @@
+// A TokenService whose tokens are OpenSSL keys in memory, for tests of the methods without a module.
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/tokens/token_service.h"
+
+namespace signet::test {
+
+class SoftwareTokens : public TokenService {
+ public:
+  boost::asio::awaitable<std::vector<ModuleDescription>> modules() override;
+  boost::asio::awaitable<std::vector<TokenDescription>> list() override;
+  boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
+                                                          std::optional<Secret> pin) override;
+  boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) override;
+  boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
+  boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
+  boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
+  boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
+                                                      Bytes input) override;
+  boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
+
+  // What the next signatures of a key (by name) answer instead; "" for every key.
+  std::map<std::string, Error> sign_errors;
+  bool flip_a_bit = false;  // every signature comes out wrong
+  bool fresh_handle = true, removable = false;
+  KeyEvidence evidence;                                       // of the keys made from now on
+  std::size_t signatures = 0;                                 // made so far
+  std::function<boost::asio::awaitable<void>()> before_sign;  // e.g. waits, so that two calls overlap
+
+  SoftwareTokens();
+
+ private:
+  struct KeyDeleter {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  };
+  using Key = std::shared_ptr<EVP_PKEY>;
+  std::map<std::string, FoundKey> by_uri_;
+  std::map<Bytes, Key> by_spki_;
+  int made_ = 0;
+};
+
+}  // namespace signet::test
