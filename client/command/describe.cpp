@@ -1,0 +1,129 @@
+#include "client/command/describe.h"
+
+#include <utility>
+
+namespace signet::client {
+namespace {
+
+using boost::json::object;
+using boost::json::value;
+
+template <typename T>
+value or_null(const std::optional<T>& optional) {
+  return optional ? value(*optional) : value(nullptr);
+}
+
+value fault_json(const std::optional<Error>& fault) {
+  if (!fault) return nullptr;
+  const std::string_view wire = wire_name(fault->name);
+  object parameters = fault->parameters;
+  parameters["message"] = fault->message;
+  object json;
+  json["error"] = boost::json::string_view(wire.data(), wire.size());
+  json["parameters"] = std::move(parameters);
+  return json;
+}
+
+}  // namespace
+
+object to_json(const LedgerInfo& ledger) {
+  return {{"id", ledger.id}, {"records", ledger.records}};
+}
+
+object to_json(const ModuleInfo& module) {
+  return {
+      {"name", module.name}, {"path", module.path}, {"state", module.state}, {"why", or_null(module.why)}};
+}
+
+object to_json(const AgentStatus& status) {
+  return {{"version", status.version},
+          {"pid", status.pid},
+          {"started", status.started},
+          {"socket", status.socket},
+          {"state", status.state},
+          {"ledger", status.ledger ? value(to_json(*status.ledger)) : value(nullptr)},
+          {"ledgerFault", or_null(status.ledger_fault)},
+          {"modules", to_json(status.modules)},
+          {"connections", status.connections}};
+}
+
+object to_json(const TokenInfo& token) {
+  return {{"name", token.name},     {"label", token.label},
+          {"serial", token.serial}, {"manufacturer", token.manufacturer},
+          {"model", token.model},   {"module", token.module},
+          {"uri", token.uri},       {"state", token.state},
+          {"pin", token.pin},       {"removable", token.removable}};
+}
+
+object to_json(const KeyInfo& key) {
+  const object evidence{{"local", key.evidence.local},
+                        {"sensitive", key.evidence.sensitive},
+                        {"extractable", key.evidence.extractable},
+                        {"alwaysSensitive", key.evidence.always_sensitive},
+                        {"neverExtractable", key.evidence.never_extractable},
+                        {"alwaysAuthenticate", key.evidence.always_authenticate}};
+  return {{"name", key.name},
+          {"uri", key.uri},
+          {"algorithm", key.algorithm},
+          {"fingerprint", key.fingerprint},
+          {"tufKeyid", key.tuf_keyid},
+          {"notaryKeyid", key.notary_keyid},
+          {"uses", to_json(key.uses)},
+          {"tokenLabel", key.token_label},
+          {"tokenSerial", key.token_serial},
+          {"state", key.state},
+          {"created", key.created},
+          {"evidence", evidence}};
+}
+
+object to_json(const RoleInfo& role) {
+  return {{"repository", role.repository}, {"role", role.role}};
+}
+
+object to_json(const KeyDetails& details) {
+  return {{"key", to_json(details.key)}, {"pem", details.pem},       {"ssh", details.ssh},
+          {"tuf", details.tuf},          {"notary", details.notary}, {"roles", to_json(details.roles)}};
+}
+
+object to_json(const RepositoryInfo& repository) {
+  object versions;
+  for (const auto& [role, version] : repository.versions) versions[role] = version;
+  return {{"name", repository.name},
+          {"format", repository.format},
+          {"state", repository.state},
+          {"rootVersion", or_null(repository.root_version)},
+          {"rootDigest", or_null(repository.root_digest)},
+          {"rootExpires", or_null(repository.root_expires)},
+          {"versions", versions}};
+}
+
+object to_json(const Observation& observation) {
+  return {{"repository", to_json(observation.repository)},
+          {"version", observation.version},
+          {"digest", observation.digest},
+          {"warnings", to_json(observation.warnings)}};
+}
+
+object to_json(const SignatureInfo& signature) {
+  return {{"key", or_null(signature.key)},   {"keyid", signature.keyid},
+          {"status", signature.status},      {"signature", or_null(signature.signature)},
+          {"hint", or_null(signature.hint)}, {"fault", fault_json(signature.fault)}};
+}
+
+object to_json(const SignedMetadata& metadata) {
+  boost::json::array earlier;
+  for (const auto& one : metadata.earlier) earlier.push_back(one);
+  return {{"digest", metadata.digest},
+          {"version", metadata.version},
+          {"results", to_json(metadata.results)},
+          {"earlier", earlier},
+          {"warnings", to_json(metadata.warnings)}};
+}
+
+boost::json::array to_json(const std::vector<std::string>& all) {
+  boost::json::array array;
+  for (const auto& one : all) array.emplace_back(one);
+  return array;
+}
+
+}  // namespace signet::client

@@ -1,0 +1,41 @@
+// The agent's answers as JSON for scripts: the members and spellings of org.signet.Agent. Pure functions.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <vector>
+
+#include "client/signet.h"
+
+namespace signet::client {
+
+boost::json::object to_json(const LedgerInfo& ledger);
+boost::json::object to_json(const ModuleInfo& module);
+boost::json::object to_json(const AgentStatus& status);
+boost::json::object to_json(const TokenInfo& token);
+boost::json::object to_json(const KeyInfo& key);
+boost::json::object to_json(const RoleInfo& role);
+boost::json::object to_json(const KeyDetails& details);
+boost::json::object to_json(const RepositoryInfo& repository);
+boost::json::object to_json(const Observation& observation);
+boost::json::object to_json(const SignatureInfo& signature);
+boost::json::object to_json(const SignedMetadata& metadata);
+
+template <typename T>
+boost::json::array to_json(const std::vector<T>& all) {
+  boost::json::array array;
+  for (const auto& one : all) array.push_back(to_json(one));
+  return array;
+}
+
+boost::json::array to_json(const std::vector<std::string>& all);
+
+// {NAME: value}, e.g. {"token": {…}}.
+template <typename Value>
+boost::json::object one_member(const char* name, Value value) {
+  boost::json::object json;
+  json[name] = std::move(value);
+  return json;
+}
+
+}  // namespace signet::client

@@ -1,0 +1,35 @@
+#include "client/command/exit_code.h"
+
+namespace signet::client {
+
+ExitCode exit_code(const Error& error) {
+  switch (error.name) {
+    case ErrorName::NotInitialised:
+      return ExitCode::NotInitialised;
+    case ErrorName::TokenAbsent:
+      return ExitCode::TokenAbsent;
+    case ErrorName::PinRequired:
+    case ErrorName::PinRefused:
+      return ExitCode::Pin;
+    case ErrorName::TouchTimeout:
+    case ErrorName::Busy:
+      return ExitCode::Busy;
+    case ErrorName::PolicyDenied:
+    case ErrorName::ApprovalRequired:
+    case ErrorName::KeyRefused:
+    case ErrorName::PermissionDenied:
+      return ExitCode::Refused;
+    case ErrorName::VersionConflict:
+      return ExitCode::VersionConflict;
+    case ErrorName::MetadataInvalid:
+    case ErrorName::InvalidParameter:
+    case ErrorName::LimitExceeded:
+      return ExitCode::Invalid;
+    case ErrorName::ConnectionFailed:
+      return error.parameters.contains("interrupted") ? ExitCode::Interrupted : ExitCode::NoAgent;
+    default:
+      return error.parameters.contains("interrupted") ? ExitCode::Interrupted : ExitCode::Failed;
+  }
+}
+
+}  // namespace signet::client

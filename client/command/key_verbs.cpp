@@ -1,0 +1,220 @@
+// signet key generate | enrol | list | show | retire.
+#include <boost/json/serialize.hpp>
+#include <memory>
+
+#include "client/command/describe.h"
+#include "client/command/pin_source.h"
+#include "client/command/session.h"
+#include "client/command/verbs.h"
+
+namespace signet::client {
+namespace {
+
+struct KeyArguments {
+  std::string key, token, name, uri;
+  std::string algorithm = "ecdsa-p256";
+  std::vector<std::string> uses;
+  std::optional<std::string> repository, role;
+  PinOptions pin;
+  bool all = false, pem = false, ssh = false, tuf = false, notary = false;
+};
+
+const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
+                                              "rsa-3072",   "rsa-4096",   "ed25519"};
+const std::vector<std::string> kUses = {"tuf", "message", "digest"};
+constexpr std::string_view kUseHelp =
+    "What the key is for: tuf (metadata), message, digest; may be given twice. tuf excludes the others for "
+    "the life of "
+    "the key.";
+
+std::string comma_list(const std::vector<std::string>& all) {
+  std::string text;
+  for (const auto& one : all) text += (text.empty() ? "" : ",") + one;
+  return text;
+}
+
+// "sensitive, never extractable, made on the token"; a weakness is said, too.
+std::string evidence_text(const KeyEvidenceInfo& evidence) {
+  std::vector<std::string> words;
+  words.push_back(evidence.sensitive ? "sensitive" : "NOT sensitive");
+  words.push_back(evidence.never_extractable ? "never extractable"
+                  : evidence.extractable     ? "EXTRACTABLE"
+                                             : "not extractable");
+  words.push_back(evidence.local ? "made on the token" : "not made on the token");
+  if (evidence.always_authenticate) words.push_back("wants the PIN for each signature");
+  return join_words(words);
+}
+
+std::string key_lines(const KeyInfo& key) {
+  return "  algorithm    " + printable(key.algorithm) + "\n  uses         " +
+         printable(comma_list(key.uses)) + "\n  state        " + printable(key.state) + "\n  token        " +
+         printable(key.token_label) + " (serial " + printable(key.token_serial) + ")\n  fingerprint  " +
+         printable(key.fingerprint) + "\n  tuf id       " + printable(key.tuf_keyid) + "\n  notary id    " +
+         printable(key.notary_keyid) + "\n  uri          " + printable(key.uri) + "\n  enrolled     " +
+         printable(key.created) + "\n  the token    says it is " + evidence_text(key.evidence) + "\n";
+}
+
+Outcome key_outcome(std::string head, const KeyInfo& key) {
+  return Outcome(std::move(head) + key_lines(key), one_member("key", to_json(key)));
+}
+
+Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  GenerateKeyCall call;
+  call.token = arguments.token;
+  call.name = arguments.name;
+  call.algorithm = arguments.algorithm;
+  call.uses = arguments.uses;
+  auto pin = read_pin(arguments.pin);
+  if (!pin) return pin.error();
+  call.pin = std::move(*pin);
+  auto key = (*agent)->generate_key(call);
+  // The host that generates logs in by itself: an unlocked token does not help it, so the PIN goes with the
+  // call.
+  if (!key && key.error().name == ErrorName::PinRequired && !call.pin && session.interactive()) {
+    auto typed = session.need_pin({}, "PIN of token " + arguments.token);
+    if (!typed) return typed.error();
+    call.pin.emplace(std::move(*typed));
+    key = (*agent)->generate_key(call);
+  }
+  if (!key) return key.error();
+  return key_outcome("Key " + in_quotes(key->name) + " is made and enrolled.\n", *key);
+}
+
+Result<Outcome> enrol(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto key =
+      session.with_pin([&] { return (*agent)->enrol_key(arguments.uri, arguments.name, arguments.uses); });
+  if (!key) return key.error();
+  return key_outcome("Key " + in_quotes(key->name) + " is enrolled.\n", *key);
+}
+
+Result<Outcome> list(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto keys = (*agent)->list_keys(arguments.repository, arguments.role);
+  if (!keys) return keys.error();
+  if (!arguments.all) std::erase_if(*keys, [](const KeyInfo& key) { return key.state == "retired"; });
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& key : *keys)
+    rows.push_back({key.name, key.algorithm, comma_list(key.uses), key.state, key.token_label,
+                    key.fingerprint.substr(0, 16)});
+  std::string text =
+      rows.empty()
+          ? "There is no such key. \"signet key generate\" makes one, \"signet key enrol\" takes one "
+            "that is on a token.\n"
+          : table({"KEY", "ALGORITHM", "USES", "STATE", "TOKEN", "FINGERPRINT"}, rows);
+  return Outcome(std::move(text), one_member("keys", to_json(*keys)));
+}
+
+std::string show_text(const KeyArguments& arguments, const KeyDetails& details) {
+  if (arguments.pem) return details.pem;
+  if (arguments.ssh) return details.ssh + "\n";
+  if (arguments.tuf) return boost::json::serialize(details.tuf) + "\n";
+  if (arguments.notary) return boost::json::serialize(details.notary) + "\n";
+  std::string text = "Key " + in_quotes(details.key.name) + "\n" + key_lines(details.key);
+  for (const auto& role : details.roles)
+    text += "  has signed   " + printable(role.role) + " of " + printable(role.repository) + "\n";
+  return text;
+}
+
+Result<Outcome> show(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto details = (*agent)->show_key(arguments.key);
+  if (!details) return details.error();
+  return Outcome(show_text(arguments, *details), to_json(*details));
+}
+
+Result<Outcome> retire(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto key = (*agent)->retire_key(arguments.key);
+  if (!key) return key.error();
+  return key_outcome("Key " + in_quotes(key->name) +
+                         " is retired: it signs nothing more, but a root that removes it from its role.\n"
+                         "The key object is still on its token.\n",
+                     *key);
+}
+
+void add_making(Verb& group) {
+  auto made = std::make_shared<KeyArguments>();
+  Verb generate_verb =
+      group.verb("generate", "Make a key pair on a token and enrol it.",
+                 "The private key is made on the token, sensitive and not extractable; the agent checks\n"
+                 "that afterwards. An RSA key on a card can take minutes.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  signet key generate root-a --token release --use tuf\n"
+                 "  signet key generate build --token release --algorithm ed25519 --use message\n");
+  generate_verb.option("--token", "TOKEN", &made->token, "The token's name (\"signet token list\").",
+                       Need::Required);
+  generate_verb.positional("NAME", &made->name, "How the key is called from now on.");
+  generate_verb.choice("--use", "USE", &made->uses, kUses, std::string(kUseHelp), Need::Required);
+  generate_verb.choice("--algorithm", "ALGORITHM", &made->algorithm, kAlgorithms,
+                       "ecdsa-p256 (the default), ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.");
+  add_pin_options(generate_verb, "pin", made->pin, "the token's PIN");
+  generate_verb.run([made](Session& session) { return generate(session, *made); });
+
+  auto enrolled = std::make_shared<KeyArguments>();
+  Verb enrol_verb =
+      group.verb("enrol", "Take a key that is on a token already.",
+                 "A key that can be extracted, or is not sensitive, is refused.\n"
+                 "\n"
+                 "Example:\n"
+                 "  signet key enrol 'pkcs11:token=YubiKey%20PIV%20%2315835999;id=%02;type=private' \\\n"
+                 "      --name release --use tuf\n");
+  enrol_verb.positional("URI", &enrolled->uri, "pkcs11: URI (RFC 7512) of exactly one private key.");
+  enrol_verb.option("--name", "NAME", &enrolled->name, "How the key is called from now on.", Need::Required);
+  enrol_verb.choice("--use", "USE", &enrolled->uses, kUses, std::string(kUseHelp), Need::Required);
+  enrol_verb.run([enrolled](Session& session) { return enrol(session, *enrolled); });
+}
+
+void add_looking(Verb& group) {
+  auto listed = std::make_shared<KeyArguments>();
+  Verb list_verb = group.verb("list", "List the enrolled keys.",
+                              "Examples:\n"
+                              "  signet key list\n"
+                              "  signet key list --repository example.com/app --role root\n");
+  list_verb.option("--repository", "NAME", &listed->repository,
+                   "Only keys that this repository's metadata names.");
+  list_verb.option("--role", "ROLE", &listed->role, "Only keys of this role; needs --repository.");
+  list_verb.flag("--all", &listed->all, "Retired keys too.");
+  list_verb.run([listed](Session& session) { return list(session, *listed); });
+
+  auto shown = std::make_shared<KeyArguments>();
+  Verb show_verb = group.verb("show", "Show a key, or its public key in the form that others need.",
+                              "Examples:\n"
+                              "  signet key show root-a\n"
+                              "  signet key show root-a --pem > root-a.pem\n"
+                              "  signet key show build --ssh >> allowed_signers\n");
+  show_verb.positional("KEY", &shown->key, "Its name, fingerprint, or TUF or Notary key id.");
+  show_verb.flag("--pem", &shown->pem, "The public key as PEM (SubjectPublicKeyInfo).");
+  show_verb.flag("--ssh", &shown->ssh, "The public key as a line of OpenSSH's.");
+  show_verb.flag("--tuf", &shown->tuf, "The key object of TUF metadata.");
+  show_verb.flag("--notary", &shown->notary, "The key object of Notary v1 metadata.");
+  show_verb.exclusive({"--pem", "--ssh", "--tuf", "--notary"});
+  show_verb.run([shown](Session& session) { return show(session, *shown); });
+}
+
+}  // namespace
+
+void add_key_verbs(Verb& root) {
+  Verb group = root.group("key", "Make, enrol, list, show and retire keys.");
+  add_making(group);
+  add_looking(group);
+  auto retired = std::make_shared<KeyArguments>();
+  Verb retire_verb =
+      group.verb("retire", "Stop a key from signing, at once.",
+                 "A retired key still signs a root that removes it from its role, so that a rotation\n"
+                 "can be finished. The token is not touched.\n"
+                 "\n"
+                 "Example:\n"
+                 "  signet key retire root-a\n");
+  retire_verb.positional("KEY", &retired->key, "Its name, fingerprint, or TUF or Notary key id.");
+  retire_verb.run([retired](Session& session) { return retire(session, *retired); });
+}
+
+}  // namespace signet::client

@@ -1,0 +1,185 @@
+// signet sign, signet verify: messages and digests.
+
+#include <memory>
+
+#include "client/command/describe.h"
+#include "client/command/message_input.h"
+#include "client/command/session.h"
+#include "client/command/verbs.h"
+#include "client/file_io.h"
+#include "protocol/public_key.h"
+#include "protocol/signature.h"
+
+namespace signet::client {
+namespace {
+
+struct MessageArguments {
+  std::string file, signature;
+  std::optional<std::string> key, public_key, scheme, output, digest;
+  bool hash = false, raw = false, wait = false, no_wait = false;
+};
+
+const std::vector<std::string> kSchemes = {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "rsassa-pss-sha256",
+                                           "rsassa-pkcs1v15-sha256", "ed25519"};
+constexpr const char* kSchemeHelp =
+    "ecdsa-sha2-nistp256, ecdsa-sha2-nistp384, rsassa-pss-sha256, rsassa-pkcs1v15-sha256 or ed25519. Without "
+    "it: the key's "
+    "own (for RSA rsassa-pss-sha256).";
+
+Error usage_error(std::string parameter, std::string message) {
+  return {ErrorName::InvalidParameter, std::move(message), {{"parameter", std::move(parameter)}}};
+}
+
+Result<PublicKey> enrolled_key(Session& session, const std::string& name) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto details = (*agent)->show_key(name);
+  if (!details) return details.error();
+  return PublicKey::from_pem(details->pem);
+}
+
+Result<SignatureScheme> scheme_for(const PublicKey& key, const std::optional<std::string>& named) {
+  if (!named) return default_scheme(key.algorithm());
+  auto scheme = parse_signature_scheme(*named);
+  if (!scheme || scheme_fits(*scheme, key.algorithm())) return scheme;
+  return usage_error("--scheme", "A key of algorithm " + std::string(to_string(key.algorithm())) +
+                                     " does not sign with " + *named + ".");
+}
+
+// What is sent: the message, a digest made here, or a digest that was given.
+Result<SignMessageCall> prepare(Session& session, const MessageArguments& arguments) {
+  SignMessageCall call;
+  call.key = *arguments.key;
+  call.scheme = arguments.scheme;
+  if (arguments.digest) {
+    call.digest = from_hex(*arguments.digest);
+    if (!call.digest)
+      return usage_error("--digest", "\"" + *arguments.digest +
+                                         "\" is not hexadecimal: give the digest's two digits a byte.");
+    return call;
+  }
+  if (arguments.file.empty())
+    return usage_error("FILE", "Say what to sign: a FILE (\"-\" is standard input), or --digest HEX.");
+  if (!arguments.hash) {
+    auto content = read_whole_file(arguments.file, kMaxMessageSize);
+    if (!content && content.error().parameters.at("why") == "too-large")
+      return usage_error(
+          "FILE", arguments.file + " is larger than the " + std::to_string(kMaxMessageSize) +
+                      " bytes that can be sent. Give --hash, with a key that is enrolled for digests.");
+    if (!content) return content.error();
+    call.message = to_bytes(as_bytes(*content));
+    return call;
+  }
+  auto key = enrolled_key(session, call.key);
+  if (!key) return key.error();
+  auto scheme = scheme_for(*key, arguments.scheme);
+  if (!scheme) return scheme.error();
+  auto digest = digest_of_file(arguments.file, *scheme);
+  if (!digest) return digest.error();
+  call.digest = std::move(*digest);
+  return call;
+}
+
+Result<Outcome> sign(Session& session, const MessageArguments& arguments) {
+  auto call = prepare(session, arguments);
+  if (!call) return call.error();
+  const Waiting waiting = arguments.wait      ? Waiting::Yes
+                          : arguments.no_wait ? Waiting::No
+                                              : Waiting::IfInteractive;
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto signature = session.with_pin([&] { return (*agent)->sign_message(*call, session.events(waiting)); });
+  if (!signature) return signature.error();
+  const std::string encoded = to_base64(signature->signature);
+  const std::string text = arguments.raw ? std::string(as_text(signature->signature)) : encoded + "\n";
+  boost::json::object json;
+  json["signature"] = encoded;
+  json["scheme"] = signature->scheme;
+  if (!arguments.output) return Outcome(text, std::move(json));
+  if (auto written = write_file(*arguments.output, text, Existing::Replace); !written) return written.error();
+  return Outcome(
+      "The signature (" + printable(signature->scheme) + ") is in " + printable(*arguments.output) + ".\n",
+      std::move(json));
+}
+
+Result<PublicKey> verifying_key(Session& session, const MessageArguments& arguments) {
+  if (arguments.key) return enrolled_key(session, *arguments.key);
+  if (!arguments.public_key)
+    return usage_error("--key", "Say whose signature it is: --key KEY (enrolled) or --public-key PEM.");
+  auto pem = read_whole_file(*arguments.public_key, kMaxMessageSize);
+  if (!pem) return pem.error();
+  return PublicKey::from_pem(*pem);
+}
+
+Result<Outcome> verify(Session& session, const MessageArguments& arguments) {
+  auto key = verifying_key(session, arguments);
+  if (!key) return key.error();
+  auto scheme = scheme_for(*key, arguments.scheme);
+  if (!scheme) return scheme.error();
+  auto text = read_whole_file(arguments.signature, kMaxMessageSize);
+  if (!text) return text.error();
+  auto good = verify_file(*key, *scheme, arguments.file, signature_bytes(*text));
+  if (!good) return good.error();
+  const std::string name(to_string(*scheme));
+  boost::json::object json;
+  json["verified"] = *good;
+  json["scheme"] = name;
+  json["fingerprint"] = key->fingerprint();
+  Outcome outcome(*good ? session.paint()(Color::Good, "Good signature") + " (" + name + ") of key " +
+                              key->fingerprint() + ".\n"
+                        : session.paint()(Color::Bad, "BAD signature") + ": it is not (" + name +
+                              ") of key " + key->fingerprint() + " over " + printable(arguments.file) + ".\n",
+                  std::move(json));
+  outcome.exit_code = *good ? ExitCode::Ok : ExitCode::NotVerified;
+  return outcome;
+}
+
+void add_sign(Verb& root) {
+  auto arguments = std::make_shared<MessageArguments>();
+  Verb verb = root.verb("sign", "Sign a message, or a digest, with a key that is enrolled for it.",
+                        "Metadata is signed with \"signet tuf sign\": keys for tuf sign no messages, ever.\n"
+                        "Prints the signature in base64, on one line.\n"
+                        "\n"
+                        "Examples:\n"
+                        "  signet sign --key build release.tar.gz -o release.tar.gz.sig\n"
+                        "  signet sign --key build - < statement.json\n"
+                        "  signet sign --key images --hash disk.img\n");
+  verb.positional("FILE", &arguments->file, "What to sign; \"-\" is standard input.", Need::Optional);
+  verb.option("--key", "KEY", &arguments->key, "Its name, fingerprint or key id.", Need::Required);
+  verb.flag("--hash", &arguments->hash,
+            "Hash FILE here and send only the digest; the key must be enrolled for digests.");
+  verb.option("--digest", "HEX", &arguments->digest,
+              "Sign this digest; the key must be enrolled for digests.");
+  verb.choice("--scheme", "SCHEME", &arguments->scheme, kSchemes, kSchemeHelp);
+  verb.option("-o,--output", "OUT", &arguments->output, "Write the signature to OUT.");
+  verb.flag("--raw", &arguments->raw, "Write the signature's bytes, not base64.");
+  verb.flag("--wait", &arguments->wait,
+            "Wait for a person (touch, PIN, a token to insert) also where there is no terminal.");
+  verb.flag("--no-wait", &arguments->no_wait, "Wait for nobody, even at a terminal.");
+  verb.exclusive({"FILE", "--digest"});
+  verb.exclusive({"--hash", "--digest"});
+  verb.exclusive({"--wait", "--no-wait"});
+  verb.run([arguments](Session& session) { return sign(session, *arguments); });
+}
+
+}  // namespace
+
+void add_message_verbs(Verb& root) {
+  add_sign(root);
+  auto arguments = std::make_shared<MessageArguments>();
+  Verb verb = root.verb("verify", "Verify the signature of a message.",
+                        "With --public-key no agent is needed. Exit code 7: the signature is not good.\n"
+                        "\n"
+                        "Example:\n"
+                        "  signet verify --public-key build.pem --signature app.sig app\n");
+  verb.positional("FILE", &arguments->file, "What was signed; \"-\" is standard input.");
+  verb.option("--signature", "SIG", &arguments->signature, "The signature, base64 or its bytes.",
+              Need::Required);
+  verb.option("--key", "KEY", &arguments->key, "The enrolled key that signed.");
+  verb.option("--public-key", "PEM", &arguments->public_key, "The public key that signed, a PEM file.");
+  verb.exclusive({"--key", "--public-key"});
+  verb.choice("--scheme", "SCHEME", &arguments->scheme, kSchemes, kSchemeHelp);
+  verb.run([arguments](Session& session) { return verify(session, *arguments); });
+}
+
+}  // namespace signet::client

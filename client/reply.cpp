@@ -1,0 +1,253 @@
+#include "client/reply.h"
+
+#include <utility>
+
+#include "client/connection.h"
+#include "client/field_reader.h"
+#include "protocol/varlink_message.h"
+
+namespace signet::client {
+namespace {
+
+using boost::json::object;
+
+Result<LedgerInfo> read_ledger(const object& json) {
+  FieldReader reader(json, "ledger");
+  LedgerInfo ledger;
+  ledger.id = reader.text("id");
+  ledger.records = reader.number("records");
+  return reader.finish(std::move(ledger));
+}
+
+Result<ModuleInfo> read_module(const object& json) {
+  FieldReader reader(json, "module");
+  ModuleInfo module;
+  module.name = reader.text("name");
+  module.path = reader.text("path");
+  module.state = reader.text("state");
+  module.why = reader.optional_text("why");
+  return reader.finish(std::move(module));
+}
+
+Result<TokenInfo> read_token(const object& json) {
+  FieldReader reader(json, "token");
+  TokenInfo token;
+  token.name = reader.text("name");
+  token.label = reader.text("label");
+  token.serial = reader.text("serial");
+  token.manufacturer = reader.text("manufacturer");
+  token.model = reader.text("model");
+  token.module = reader.text("module");
+  token.uri = reader.text("uri");
+  token.state = reader.text("state");
+  token.pin = reader.text("pin");
+  token.removable = reader.flag("removable");
+  return reader.finish(std::move(token));
+}
+
+Result<KeyEvidenceInfo> read_evidence(const object& json) {
+  FieldReader reader(json, "key's evidence");
+  KeyEvidenceInfo evidence;
+  evidence.local = reader.flag("local");
+  evidence.sensitive = reader.flag("sensitive");
+  evidence.extractable = reader.flag("extractable");
+  evidence.always_sensitive = reader.flag("alwaysSensitive");
+  evidence.never_extractable = reader.flag("neverExtractable");
+  evidence.always_authenticate = reader.flag("alwaysAuthenticate");
+  return reader.finish(evidence);
+}
+
+Result<KeyInfo> read_key(const object& json) {
+  FieldReader reader(json, "key");
+  KeyInfo key;
+  key.name = reader.text("name");
+  key.uri = reader.text("uri");
+  key.algorithm = reader.text("algorithm");
+  key.fingerprint = reader.text("fingerprint");
+  key.tuf_keyid = reader.text("tufKeyid");
+  key.notary_keyid = reader.text("notaryKeyid");
+  key.uses = reader.texts("uses");
+  key.token_label = reader.text("tokenLabel");
+  key.token_serial = reader.text("tokenSerial");
+  key.state = reader.text("state");
+  key.created = reader.text("created");
+  key.evidence = reader.nested("evidence", read_evidence);
+  return reader.finish(std::move(key));
+}
+
+Result<RoleInfo> read_role(const object& json) {
+  FieldReader reader(json, "role");
+  RoleInfo role;
+  role.repository = reader.text("repository");
+  role.role = reader.text("role");
+  return reader.finish(std::move(role));
+}
+
+Result<RepositoryInfo> read_repository(const object& json) {
+  FieldReader reader(json, "repository");
+  RepositoryInfo repository;
+  repository.name = reader.text("name");
+  repository.format = reader.text("format");
+  repository.state = reader.text("state");
+  repository.root_version = reader.optional_number("rootVersion");
+  repository.root_digest = reader.optional_text("rootDigest");
+  repository.root_expires = reader.optional_text("rootExpires");
+  repository.versions = reader.numbers("versions");
+  return reader.finish(std::move(repository));
+}
+
+// {error, parameters} of one key: an error as the call itself could have had it.
+Result<VarlinkReply> read_fault(const object& json) {
+  FieldReader reader(json, "fault");
+  VarlinkReply reply;
+  reply.error = reader.text("error");
+  reply.parameters = reader.object("parameters");
+  return reader.finish(std::move(reply));
+}
+
+Result<SignatureInfo> read_signature(const object& json) {
+  FieldReader reader(json, "signature result");
+  SignatureInfo signature;
+  signature.key = reader.optional_text("key");
+  signature.keyid = reader.text("keyid");
+  signature.status = reader.text("status");
+  signature.signature = reader.optional_object("signature");
+  signature.hint = reader.optional_text("hint");
+  if (reader.optional_object("fault")) {
+    auto fault = reply_result(reader.nested("fault", read_fault));
+    if (!fault) signature.fault = fault.error();
+  }
+  return reader.finish(std::move(signature));
+}
+
+Result<SignedMetadata> read_signed(const object& json) {
+  FieldReader reader(json, "signing result");
+  SignedMetadata metadata;
+  metadata.digest = reader.text("digest");
+  metadata.version = reader.number("version");
+  metadata.results = reader.list("results", read_signature);
+  metadata.earlier = reader.objects("earlier");
+  metadata.warnings = reader.texts("warnings");
+  return reader.finish(std::move(metadata));
+}
+
+Result<LedgerRecordInfo> read_record(const object& json) {
+  FieldReader reader(json, "record");
+  LedgerRecordInfo record;
+  record.sequence = reader.number("sequence");
+  record.time = reader.text("time");
+  record.statement = reader.text("statement");
+  return reader.finish(std::move(record));
+}
+
+Result<Event> read_event_object(const object& json) {
+  FieldReader reader(json, "event");
+  Event event;
+  event.kind = reader.text("kind");
+  event.token = reader.optional_text("token");
+  event.serial = reader.optional_text("serial");
+  event.key = reader.optional_text("key");
+  event.message = reader.text("message");
+  return reader.finish(std::move(event));
+}
+
+// A reply that is one named member.
+template <typename T>
+Result<T> only(const object& parameters, std::string_view name, Result<T> (*read)(const object&)) {
+  FieldReader reader(parameters, "reply");
+  T value = reader.nested(name, read);
+  return reader.finish(std::move(value));
+}
+
+template <typename T>
+Result<std::vector<T>> only_list(const object& parameters, std::string_view name,
+                                 Result<T> (*read)(const object&)) {
+  FieldReader reader(parameters, "reply");
+  std::vector<T> values = reader.list(name, read);
+  return reader.finish(std::move(values));
+}
+
+}  // namespace
+
+Result<AgentStatus> read_status(const object& parameters) {
+  FieldReader reader(parameters, "status");
+  AgentStatus status;
+  status.version = reader.text("version");
+  status.pid = reader.number("pid");
+  status.started = reader.text("started");
+  status.socket = reader.text("socket");
+  status.state = reader.text("state");
+  if (reader.optional_object("ledger")) status.ledger = reader.nested("ledger", read_ledger);
+  status.ledger_fault = reader.optional_text("ledgerFault");
+  status.modules = reader.list("modules", read_module);
+  status.connections = reader.number("connections");
+  return reader.finish(std::move(status));
+}
+
+Result<KeyDetails> read_key_details(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  KeyDetails details;
+  details.key = reader.nested("key", read_key);
+  details.pem = reader.text("pem");
+  details.ssh = reader.text("ssh");
+  details.tuf = reader.object("tuf");
+  details.notary = reader.object("notary");
+  details.roles = reader.list("roles", read_role);
+  return reader.finish(std::move(details));
+}
+
+Result<Observation> read_observation(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  Observation observation;
+  observation.repository = reader.nested("repository", read_repository);
+  observation.version = reader.number("version");
+  observation.digest = reader.text("digest");
+  observation.warnings = reader.texts("warnings");
+  return reader.finish(std::move(observation));
+}
+
+Result<MessageSignature> read_message_signature(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  MessageSignature signature;
+  const std::string encoded = reader.text("signature");
+  signature.scheme = reader.text("scheme");
+  auto bytes = from_base64(encoded);
+  if (!bytes)
+    return connection_error("malformed",
+                            "The agent's signature is not base64. Check that signet and signetd fit.");
+  signature.signature = std::move(*bytes);
+  return reader.finish(std::move(signature));
+}
+
+Result<LedgerInfo> read_ledger_reply(const object& parameters) {
+  return only(parameters, "ledger", read_ledger);
+}
+Result<TokenInfo> read_token_reply(const object& parameters) {
+  return only(parameters, "token", read_token);
+}
+Result<std::vector<TokenInfo>> read_token_list(const object& parameters) {
+  return only_list(parameters, "tokens", read_token);
+}
+Result<KeyInfo> read_key_reply(const object& parameters) {
+  return only(parameters, "key", read_key);
+}
+Result<std::vector<KeyInfo>> read_key_list(const object& parameters) {
+  return only_list(parameters, "keys", read_key);
+}
+Result<RepositoryInfo> read_repository_reply(const object& parameters) {
+  return only(parameters, "repository", read_repository);
+}
+Result<std::vector<RepositoryInfo>> read_repository_list(const object& parameters) {
+  return only_list(parameters, "repositories", read_repository);
+}
+Result<SignedMetadata> read_signed_metadata(const object& parameters) {
+  return only(parameters, "result", read_signed);
+}
+Result<std::vector<LedgerRecordInfo>> read_records(const object& parameters) {
+  return only_list(parameters, "records", read_record);
+}
+Result<Event> read_event(const object& parameters) {
+  return only(parameters, "event", read_event_object);
+}
+
+}  // namespace signet::client

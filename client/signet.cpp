@@ -1,0 +1,325 @@
+#include "client/signet.h"
+
+#include <utility>
+
+#include "client/connection.h"
+#include "client/reply.h"
+#include "protocol/secret_json.h"
+#include "protocol/socket_path.h"
+#include "protocol/varlink_message.h"
+
+namespace signet::client {
+namespace {
+
+using boost::json::object;
+
+constexpr std::string_view kInterface = "org.signet.Agent.";
+
+boost::json::string_view json_view(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+boost::json::array strings(const std::vector<std::string>& all) {
+  boost::json::array array;
+  for (const auto& one : all) array.emplace_back(one);
+  return array;
+}
+
+// Null where there is nothing, as the IDL's "?" types want it. The secret stays in the object's own wiped
+// memory.
+void put_secret(object& parameters, std::string_view name, const std::optional<Secret>& secret) {
+  if (!secret)
+    parameters[json_view(name)] = nullptr;
+  else
+    parameters[json_view(name)] = boost::json::string(json_view(secret->text()), parameters.storage());
+}
+
+void put_optional(object& parameters, std::string_view name, const std::optional<std::string>& text) {
+  if (text) parameters[json_view(name)] = *text;
+}
+
+}  // namespace
+
+std::filesystem::path default_socket() {
+  auto path = client_socket_path();
+  return path ? *path : std::filesystem::path(kSystemSocket);
+}
+
+// What stands behind an Agent: where to connect, and the connection while it is sound.
+struct Agent::State {
+  ConnectOptions options;
+  std::filesystem::path socket;
+  std::optional<Connection> connection;
+
+  enum class Wait { Short, Token };
+  using OnReply = std::function<bool(const object&)>;
+
+  Result<void> reconnect() {
+    connection.reset();
+    auto opened = Connection::open(socket, std::chrono::steady_clock::now() + options.connect_deadline);
+    if (!opened) return opened.error();
+    connection.emplace(std::move(*opened));
+    fresh = true;
+    return {};
+  }
+
+  // A fresh connection may hold a word of the agent already (why it will close it): that is the reply to the
+  // first call.
+  Result<void> ensure_connected() {
+    if (connection && (std::exchange(fresh, false) || connection->quiet())) return {};
+    auto opened = reconnect();
+    fresh = false;
+    return opened;
+  }
+
+  SteadyTime deadline(Wait wait) const {
+    return std::chrono::steady_clock::now() +
+           (wait == Wait::Short ? options.call_deadline : options.token_deadline);
+  }
+
+  // One call. The connection is dropped when it is no longer known where the next reply on it begins.
+  Result<object> exchange(std::string_view method, const object& parameters, Wait wait,
+                          const OnReply* on_reply) {
+    if (auto connected = ensure_connected(); !connected) return connected.error();
+    VarlinkCall call;
+    call.method = std::string(method);
+    call.parameters = object(parameters, parameters.storage());
+    call.more = on_reply != nullptr;
+    const WipedBuffer frame = encode_call(call);
+    // A send that fails is told by what the agent said before it closed, if it said anything.
+    const auto sent = connection->send(as_text(frame), deadline(wait));
+    if (!sent && sent.error().parameters.at("why") != "closed") return drop(sent.error());
+    return await_replies(wait, on_reply);
+  }
+
+  Result<object> await_replies(Wait wait, const OnReply* on_reply) {
+    for (;;) {
+      auto frame = connection->receive(deadline(wait));
+      if (!frame) return drop(frame.error());
+      auto reply = parse_reply(as_text(*frame), boost::json::storage_ptr());
+      if (!reply)
+        return drop(
+            connection_error("malformed", "The agent's reply cannot be read: " + reply.error().message +
+                                              " Check that a signetd listens at " + socket.string() + "."));
+      if (!reply->continues) return reply_result(std::move(*reply));
+      if (on_reply == nullptr)
+        return drop(
+            connection_error("malformed",
+                             "The agent sent one reply of several where one was asked for. Check that a "
+                             "signetd listens at " +
+                                 socket.string() + "."));
+      if (!(*on_reply)(reply->parameters))
+        return drop(
+            connection_error("abandoned", "The call was abandoned here; the agent drops its result."));
+    }
+  }
+
+  Error drop(Error error) {
+    connection.reset();
+    return error;
+  }
+
+  Result<object> plain(std::string_view method, const object& parameters, Wait wait = Wait::Short) {
+    return exchange(std::string(kInterface).append(method), parameters, wait, nullptr);
+  }
+
+  // A call whose events go to a person, if there is one.
+  Result<object> with_events(std::string_view method, const object& parameters,
+                             const EventCallback& on_event) {
+    const std::string full = std::string(kInterface).append(method);
+    if (!on_event) return exchange(full, parameters, Wait::Token, nullptr);
+    const OnReply on_reply = [&](const object& reply) {
+      auto event = read_event(reply);
+      // Events are advice: one that this build cannot read is no reason to end the call.
+      return !event || on_event(*event);
+    };
+    return exchange(full, parameters, Wait::Token, &on_reply);
+  }
+
+  bool fresh = false;
+};
+
+namespace {
+
+template <typename T>
+Result<T> then(const Result<object>& reply, Result<T> (*read)(const object&)) {
+  if (!reply) return reply.error();
+  return read(*reply);
+}
+
+}  // namespace
+
+Result<Agent> Agent::connect(ConnectOptions options) {
+  auto state = std::make_unique<State>();
+  if (options.socket) {
+    state->socket = *options.socket;
+  } else {
+    auto path = client_socket_path();
+    if (!path) return path.error();
+    state->socket = std::move(*path);
+  }
+  state->options = std::move(options);
+  if (auto connected = state->reconnect(); !connected) return connected.error();
+  return Agent(std::move(state));
+}
+
+Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Agent::Agent(Agent&& other) noexcept = default;
+Agent& Agent::operator=(Agent&& other) noexcept = default;
+Agent::~Agent() = default;
+
+const std::filesystem::path& Agent::socket() const {
+  return state_->socket;
+}
+
+Result<AgentStatus> Agent::status() {
+  return then(state_->plain("Status", {}), read_status);
+}
+
+Result<LedgerInfo> Agent::create_ledger() {
+  return then(state_->plain("CreateLedger", {}), read_ledger_reply);
+}
+
+// --- tokens ---
+
+Result<std::vector<TokenInfo>> Agent::list_tokens() {
+  return then(state_->plain("ListTokens", {}), read_token_list);
+}
+
+Result<TokenInfo> Agent::init_token(const InitTokenCall& call) {
+  object parameters(make_secret_storage());
+  parameters["token"] = call.token;
+  parameters["label"] = call.label;
+  put_secret(parameters, "soPin", call.so_pin.copy());
+  put_secret(parameters, "pin", call.pin.copy());
+  return then(state_->plain("InitToken", parameters, State::Wait::Token), read_token_reply);
+}
+
+Result<TokenInfo> Agent::unlock_token(std::string_view token, const std::optional<Secret>& pin) {
+  object parameters(make_secret_storage());
+  parameters["token"] = json_view(token);
+  put_secret(parameters, "pin", pin);
+  return then(state_->plain("UnlockToken", parameters, State::Wait::Token), read_token_reply);
+}
+
+Result<TokenInfo> Agent::lock_token(std::string_view token) {
+  object parameters;
+  parameters["token"] = json_view(token);
+  return then(state_->plain("LockToken", parameters, State::Wait::Token), read_token_reply);
+}
+
+// --- keys ---
+
+Result<KeyInfo> Agent::generate_key(const GenerateKeyCall& call) {
+  object parameters(make_secret_storage());
+  parameters["token"] = call.token;
+  parameters["name"] = call.name;
+  parameters["algorithm"] = call.algorithm;
+  parameters["uses"] = strings(call.uses);
+  put_secret(parameters, "pin", call.pin);
+  return then(state_->plain("GenerateKey", parameters, State::Wait::Token), read_key_reply);
+}
+
+Result<KeyInfo> Agent::enrol_key(std::string_view uri, std::string_view name,
+                                 const std::vector<std::string>& uses) {
+  object parameters;
+  parameters["uri"] = json_view(uri);
+  parameters["name"] = json_view(name);
+  parameters["uses"] = strings(uses);
+  return then(state_->plain("EnrolKey", parameters, State::Wait::Token), read_key_reply);
+}
+
+Result<std::vector<KeyInfo>> Agent::list_keys(const std::optional<std::string>& repository,
+                                              const std::optional<std::string>& role) {
+  object parameters;
+  put_optional(parameters, "repository", repository);
+  put_optional(parameters, "role", role);
+  return then(state_->plain("ListKeys", parameters), read_key_list);
+}
+
+Result<KeyDetails> Agent::show_key(std::string_view key) {
+  object parameters;
+  parameters["key"] = json_view(key);
+  return then(state_->plain("ShowKey", parameters), read_key_details);
+}
+
+Result<KeyInfo> Agent::retire_key(std::string_view key) {
+  object parameters;
+  parameters["key"] = json_view(key);
+  return then(state_->plain("RetireKey", parameters), read_key_reply);
+}
+
+// --- repositories ---
+
+Result<RepositoryInfo> Agent::create_repository(std::string_view name, std::string_view format) {
+  object parameters;
+  parameters["name"] = json_view(name);
+  parameters["format"] = json_view(format);
+  return then(state_->plain("CreateRepository", parameters), read_repository_reply);
+}
+
+Result<RepositoryInfo> Agent::adopt_repository(std::string_view name, std::string_view format,
+                                               std::string_view root) {
+  object parameters;
+  parameters["name"] = json_view(name);
+  parameters["format"] = json_view(format);
+  parameters["root"] = json_view(root);
+  return then(state_->plain("AdoptRepository", parameters), read_repository_reply);
+}
+
+Result<Observation> Agent::observe_metadata(std::string_view repository, std::string_view role,
+                                            std::string_view metadata) {
+  object parameters;
+  parameters["repository"] = json_view(repository);
+  parameters["role"] = json_view(role);
+  parameters["metadata"] = json_view(metadata);
+  return then(state_->plain("ObserveMetadata", parameters), read_observation);
+}
+
+Result<std::vector<RepositoryInfo>> Agent::list_repositories() {
+  return then(state_->plain("ListRepositories", {}), read_repository_list);
+}
+
+// --- signing ---
+
+Result<SignedMetadata> Agent::sign_metadata(const SignMetadataCall& call, const EventCallback& on_event) {
+  object parameters;
+  parameters["repository"] = call.repository;
+  parameters["role"] = call.role;
+  parameters["format"] = call.format;
+  parameters["signed"] = call.signed_bytes;
+  if (call.keys) parameters["keys"] = strings(*call.keys);
+  parameters["dryRun"] = call.dry_run;
+  parameters["supersede"] = call.supersede;
+  parameters["acceptLowerThreshold"] = call.accept_lower_threshold;
+  return then(state_->with_events("SignMetadata", parameters, on_event), read_signed_metadata);
+}
+
+Result<MessageSignature> Agent::sign_message(const SignMessageCall& call, const EventCallback& on_event) {
+  object parameters;
+  parameters["key"] = call.key;
+  if (call.message) parameters["message"] = to_base64(*call.message);
+  if (call.digest) parameters["digest"] = to_base64(*call.digest);
+  put_optional(parameters, "scheme", call.scheme);
+  return then(state_->with_events("SignMessage", parameters, on_event), read_message_signature);
+}
+
+Result<std::vector<LedgerRecordInfo>> Agent::read_ledger(std::int64_t first, std::int64_t limit) {
+  object parameters;
+  parameters["first"] = first;
+  parameters["limit"] = limit;
+  return then(state_->plain("ReadLedger", parameters), read_records);
+}
+
+// --- any method ---
+
+Result<object> Agent::call(std::string_view method, const object& parameters) {
+  return state_->exchange(method, parameters, State::Wait::Token, nullptr);
+}
+
+Result<object> Agent::call_more(std::string_view method, const object& parameters,
+                                const std::function<bool(const object&)>& on_reply) {
+  return state_->exchange(method, parameters, State::Wait::Token, &on_reply);
+}
+
+}  // namespace signet::client

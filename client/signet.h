@@ -1,0 +1,247 @@
+// libsignet: the calls of org.signet.Agent for C++ programs.
+//
+//   auto agent = signet::client::Agent::connect();
+//   if (!agent) return fail(agent.error().message);
+//   auto tokens = agent->list_tokens();
+//
+// Every call blocks until its reply is here or its deadline has passed. Errors are values: Result<T> holds
+// the answer or an Error, whose name and parameters are those that protocol/org.signet.Agent.varlink
+// declares, plus ConnectionFailed, which no agent sends. Its parameter "why" is one of: not-running,
+// permission, address, deadline, closed, malformed, too-large, abandoned.
+//
+// Stability: what is declared here keeps compiling within a major version; members are added at the end, as
+// the IDL grows. Fields that the IDL gives a fixed set of words (states, kinds, reasons) stay strings,
+// because a newer agent may know more of them.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/bytes.h"
+#include "protocol/result.h"
+#include "protocol/secret.h"
+
+#define SIGNET_API __attribute__((visibility("default")))
+
+namespace signet::client {
+
+struct ConnectOptions {
+  // Nothing: $SIGNET_SOCKET, else $XDG_RUNTIME_DIR/signet/agent.sock, else /run/signet/agent.sock; the last
+  // two are taken in this order by which of them exists.
+  std::optional<std::filesystem::path> socket;
+  std::chrono::milliseconds connect_deadline{5000};
+  // For a call that asks nothing of a token.
+  std::chrono::milliseconds call_deadline{30000};
+  // For a call that a token, or the person at it, may take long over: from the request, or the last event, to
+  // the reply.
+  std::chrono::milliseconds token_deadline{300000};
+};
+
+// The path that connect() would use.
+SIGNET_API std::filesystem::path default_socket();
+
+// --- what the agent tells; the IDL says what each field means ---
+
+struct LedgerInfo {
+  std::string id;
+  std::int64_t records = 0;
+};
+
+struct ModuleInfo {
+  std::string name, path, state;  // usable, faulty
+  std::optional<std::string> why;
+};
+
+struct AgentStatus {
+  std::string version;
+  std::int64_t pid = 0;
+  std::string started, socket, state;
+  std::optional<LedgerInfo> ledger;
+  std::vector<ModuleInfo> modules;
+  std::int64_t connections = 0;
+  std::optional<std::string> ledger_fault;  // why there is no ledger, if there is one that cannot be used
+};
+
+struct TokenInfo {
+  std::string name, label, serial, manufacturer, model, module, uri;
+  std::string state;  // blank, locked, unlocked, open, faulty
+  std::string pin;    // ok, low, final, blocked, unset
+  bool removable = false;
+};
+
+struct KeyEvidenceInfo {
+  bool local = false, sensitive = false, extractable = true;
+  bool always_sensitive = false, never_extractable = false, always_authenticate = false;
+};
+
+struct KeyInfo {
+  std::string name, uri, algorithm, fingerprint, tuf_keyid, notary_keyid;
+  std::vector<std::string> uses;
+  std::string token_label, token_serial;
+  std::string state;  // active, retired
+  std::string created;
+  KeyEvidenceInfo evidence;
+};
+
+struct RoleInfo {
+  std::string repository, role;
+};
+
+struct KeyDetails {
+  KeyInfo key;
+  std::string pem, ssh;
+  boost::json::object tuf, notary;
+  std::vector<RoleInfo> roles;
+};
+
+struct RepositoryInfo {
+  std::string name, format;  // tuf, notary
+  std::string state;         // created, trusted
+  std::optional<std::int64_t> root_version;
+  std::optional<std::string> root_digest, root_expires;
+  std::map<std::string, std::int64_t> versions;
+};
+
+struct Observation {
+  RepositoryInfo repository;
+  std::int64_t version = 0;
+  std::string digest;
+  std::vector<std::string> warnings;
+};
+
+struct SignatureInfo {
+  std::optional<std::string> key;  // nothing: a key of the role that is not enrolled with this agent
+  std::string keyid;
+  std::string status;  // signed, would_sign, missing, failed
+  std::optional<boost::json::object> signature;
+  std::optional<std::string> hint;
+  std::optional<Error> fault;
+};
+
+struct SignedMetadata {
+  std::string digest;
+  std::int64_t version = 0;
+  std::vector<SignatureInfo> results;
+  std::vector<boost::json::object> earlier;
+  std::vector<std::string> warnings;
+};
+
+struct MessageSignature {
+  Bytes signature;
+  std::string scheme;
+};
+
+struct LedgerRecordInfo {
+  std::int64_t sequence = 0;
+  std::string time, statement;
+};
+
+// --- what the agent is asked ---
+
+struct InitTokenCall {
+  std::string token, label;
+  Secret so_pin, pin;
+};
+
+struct GenerateKeyCall {
+  std::string token, name, algorithm;
+  std::vector<std::string> uses;
+  std::optional<Secret> pin;
+};
+
+struct SignMetadataCall {
+  std::string repository, role, format;
+  std::string signed_bytes;  // the exact canonical JSON of "signed"
+  std::optional<std::vector<std::string>> keys;
+  bool dry_run = false, supersede = false, accept_lower_threshold = false;
+};
+
+struct SignMessageCall {
+  std::string key;
+  std::optional<Bytes> message, digest;  // exactly one
+  std::optional<std::string> scheme;
+};
+
+// Something a person must know while a call goes on.
+struct Event {
+  std::string kind;  // insert_token, pin, touch, queued
+  std::optional<std::string> token, serial, key;
+  std::string message;
+};
+
+// Runs on the caller's thread, inside the call, for each event; false abandons the call (the connection is
+// closed and the call fails, why "abandoned"). It may use another Agent, e.g. to unlock a token; not the one
+// that is calling.
+using EventCallback = std::function<bool(const Event&)>;
+
+// A connection to the agent. Movable, not copyable; one thread at a time (several threads: several Agents). A
+// connection that broke, or that the agent closed, is opened again by the next call; no call is ever sent
+// twice.
+class SIGNET_API Agent {
+ public:
+  // ConnectionFailed with a sentence that says how to start the agent.
+  static Result<Agent> connect(ConnectOptions options = {});
+  Agent(Agent&& other) noexcept;
+  Agent& operator=(Agent&& other) noexcept;
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  ~Agent();
+
+  const std::filesystem::path& socket() const;
+
+  Result<AgentStatus> status();
+  Result<LedgerInfo> create_ledger();
+
+  Result<std::vector<TokenInfo>> list_tokens();
+  Result<TokenInfo> init_token(const InitTokenCall& call);
+  // No PIN: the one of the token's configured source.
+  Result<TokenInfo> unlock_token(std::string_view token, const std::optional<Secret>& pin = std::nullopt);
+  Result<TokenInfo> lock_token(std::string_view token);
+
+  Result<KeyInfo> generate_key(const GenerateKeyCall& call);
+  Result<KeyInfo> enrol_key(std::string_view uri, std::string_view name,
+                            const std::vector<std::string>& uses);
+  Result<std::vector<KeyInfo>> list_keys(const std::optional<std::string>& repository = std::nullopt,
+                                         const std::optional<std::string>& role = std::nullopt);
+  Result<KeyDetails> show_key(std::string_view key);
+  Result<KeyInfo> retire_key(std::string_view key);
+
+  Result<RepositoryInfo> create_repository(std::string_view name, std::string_view format);
+  Result<RepositoryInfo> adopt_repository(std::string_view name, std::string_view format,
+                                          std::string_view root);
+  Result<Observation> observe_metadata(std::string_view repository, std::string_view role,
+                                       std::string_view metadata);
+  Result<std::vector<RepositoryInfo>> list_repositories();
+
+  // With a callback the calls wait for a person (touch, PIN, a token to insert) and tell of it; without one
+  // they fail at once where a person is needed.
+  Result<SignedMetadata> sign_metadata(const SignMetadataCall& call, const EventCallback& on_event = {});
+  Result<MessageSignature> sign_message(const SignMessageCall& call, const EventCallback& on_event = {});
+
+  Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
+
+  // Any method, by its full name ("org.signet.Agent.Status", "org.varlink.service.GetInfo"); a reply's
+  // "parameters".
+  Result<boost::json::object> call(std::string_view method, const boost::json::object& parameters);
+  // The same with "more": on_reply gets every reply that "continues"; false abandons the call. Returns the
+  // last reply.
+  Result<boost::json::object> call_more(std::string_view method, const boost::json::object& parameters,
+                                        const std::function<bool(const boost::json::object&)>& on_reply);
+
+ private:
+  struct State;
+  explicit Agent(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace signet::client
