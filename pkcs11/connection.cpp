@@ -106,18 +106,23 @@ HostResult<Reply> Connection::on(const ListTokensRequest&) {
   return Reply(ListTokensReply{std::move(*slots)});
 }
 
+HostResult<Reply> Connection::open_once(const TokenIdentity& identity) {
+  auto token = process_.tokens().open(identity);
+  if (!token) return token.error();
+  Signer signer(std::move(*token));
+  const auto session = signer.session();
+  if (!session) return session.error();
+  signer_.emplace(std::move(signer));
+  return Reply(OpenReply{signer_->token().slot()});
+}
+
 HostResult<Reply> Connection::on(const OpenRequest& request) {
   signer_.reset();
-  auto token = process_.tokens().open(request.token);
-  if (!token) return token.error();
-  signer_.emplace(std::move(*token));
-  const auto session = signer_->session();
-  if (!session) {
-    const Fault fault = session.error();
-    signer_.reset();
-    return fault;
-  }
-  return Reply(OpenReply{signer_->token().slot()});
+  auto opened = open_once(request.token);
+  if (opened || opened.error().kind != FaultKind::Cryptoki) return opened;
+  const CkrClass klass = opened.error().klass;
+  if (klass != CkrClass::Retry && klass != CkrClass::ReopenSession) return opened;
+  return open_once(request.token);
 }
 
 HostResult<Reply> Connection::on(LoginRequest& request) {

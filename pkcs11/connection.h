@@ -65,6 +65,8 @@ class Connection {
   HostResult<Reply> on(const InitTokenRequest& request);
   HostResult<Reply> on(const InitPinRequest& request);
 
+  HostResult<Reply> open_once(const TokenIdentity& identity);
+
   HostProcess& process_;
   std::optional<Signer> signer_;  // once Open has succeeded
 };

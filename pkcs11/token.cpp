@@ -39,14 +39,10 @@ HostResult<void> Token::send_pin(CK_USER_TYPE user, CK_SESSION_HANDLE session, c
   return module_.call("C_Login", &CK_FUNCTION_LIST::C_Login, session, user, text, CK_ULONG{pin.size()});
 }
 
-// CKR_USER_ALREADY_LOGGED_IN says nothing of this PIN, and used no try (ykcs11 says it of a card that was
-// pulled). To have it checked, the module must forget its login first.
-HostResult<void> Token::send_pin_anew(const Secret& pin) {
-  auto sent = send_pin(CKU_USER, anchor_->handle(), pin);
-  if (sent || sent.error().ckr != CKR_USER_ALREADY_LOGGED_IN) return sent;
-  const auto out = module_.call("C_Logout", &CK_FUNCTION_LIST::C_Logout, anchor_->handle());
-  if (!out) return sent;
-  return send_pin(CKU_USER, anchor_->handle(), pin);
+// A module that believes it is logged in answers CKR_USER_ALREADY_LOGGED_IN and checks nothing: it must forget first.
+// Whether it could is seen from what C_Login says next. login_mutex_ is held.
+void Token::log_out() {
+  static_cast<void>(module_.call("C_Logout", &CK_FUNCTION_LIST::C_Logout, anchor_->handle()));
 }
 
 // Whether the module holds a login that this process made. login_mutex_ is held.
@@ -76,7 +72,12 @@ HostResult<LoginReply> Token::login(Secret pin) {
   }
   if (*before) return LoginReply{true};
   forget_pin();
-  const auto sent = send_pin_anew(pin);
+  auto sent = send_pin(CKU_USER, anchor_->handle(), pin);
+  if (!sent && sent.error().ckr == CKR_USER_ALREADY_LOGGED_IN) {
+    // A login that is not ours (ykcs11 says so of a card that was pulled). The PIN was not looked at: no try is used.
+    log_out();
+    sent = send_pin(CKU_USER, anchor_->handle(), pin);
+  }
   if (!sent && sent.error().ckr == CKR_USER_ALREADY_LOGGED_IN) return LoginReply{true};
   if (!sent) return sent.error();
   pin_ = std::move(pin);
@@ -114,7 +115,9 @@ HostResult<bool> Token::login_again(std::uint64_t seen) {
     anchor_ = std::move(*opened);
   }
   login_again_spent_ = true;
-  const auto sent = send_pin_anew(pin_);
+  const auto believes = anchor_->user_logged_in();
+  if (believes && *believes) log_out();  // the module has not noticed yet that the card forgot
+  const auto sent = send_pin(CKU_USER, anchor_->handle(), pin_);
   if (!sent) {
     forget_pin();
     return sent.error();

@@ -57,7 +57,7 @@ class Token {
 
  private:
   HostResult<void> send_pin(CK_USER_TYPE user, CK_SESSION_HANDLE session, const Secret& pin);
-  HostResult<void> send_pin_anew(const Secret& pin);
+  void log_out();
   HostResult<bool> logged_in() const;
   HostResult<bool> may_send_kept_pin();
   void forget_pin();
