@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/version_rules.h"
 #include "protocol/result.h"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 
 namespace signet {
 

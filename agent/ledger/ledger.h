@@ -90,12 +90,7 @@ class Ledger {
                                                               boost::json::object detail, Requester who) = 0;
 
   // --- PIN attempts (durable; value: HMAC-SHA-256 of the PIN under the key in DIRECTORY/pin-budget.key) ---
-  struct PinAttempts {
-    bool open = false;                 // an attempt was begun and its outcome never written: counts as wrong
-    std::int64_t wrong = 0;            // since the last success or reset
-    std::vector<std::string> refused;  // HMACs, hex
-    std::string pending;               // the open attempt's HMAC; empty where open is false
-  };
+  using PinAttempts = signet::PinAttempts;
   virtual boost::asio::awaitable<Result<PinAttempts>> pin_attempts(std::string token) = 0;
   virtual boost::asio::awaitable<Result<void>> begin_pin_attempt(std::string token, std::string value) = 0;
   virtual boost::asio::awaitable<Result<void>> end_pin_attempt(std::string token, bool accepted) = 0;

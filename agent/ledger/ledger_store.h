@@ -15,8 +15,8 @@
 
 #include "agent/ledger/database.h"
 #include "agent/ledger/key_table.h"
-#include "agent/ledger/ledger.h"
 #include "agent/ledger/ledger_options.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/pin_table.h"
 #include "agent/ledger/records.h"

@@ -103,4 +103,12 @@ struct RecordRow {
   std::string statement;
 };
 
+// What is known of the PINs that were tried at a token. Values are HMAC-SHA-256 of a PIN, hex.
+struct PinAttempts {
+  bool open = false;                 // an attempt was begun and its outcome never written: counts as wrong
+  std::int64_t wrong = 0;            // since the last success or reset; the open one is not counted
+  std::vector<std::string> refused;  // the values of the wrong ones
+  std::string pending;               // the open attempt's value; empty where open is false
+};
+
 }  // namespace signet

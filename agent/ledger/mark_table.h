@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/ledger/database.h"
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/version_rules.h"
 
 namespace signet {

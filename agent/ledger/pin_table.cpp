@@ -16,8 +16,8 @@ Requester agent_itself() {
 
 }  // namespace
 
-Ledger::PinAttempts PinTable::attempts(const std::string& token) {
-  Ledger::PinAttempts found;
+PinAttempts PinTable::attempts(const std::string& token) {
+  PinAttempts found;
   if (Query row(database_, "SELECT ifnull(pending, ''), wrong FROM pin_attempts WHERE token = ?1", token);
       row.next()) {
     found.pending = row.text(0);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "agent/ledger/database.h"
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/records.h"
 
 namespace signet {
@@ -15,7 +15,7 @@ class PinTable {
  public:
   PinTable(Database& database, RecordLog& records) : database_(database), records_(records) {}
 
-  Ledger::PinAttempts attempts(const std::string& token);
+  PinAttempts attempts(const std::string& token);
   // An attempt that is still open ended unknown: it counts as wrong, and its value as refused.
   Result<void> begin(const std::string& token, const std::string& value);
   // NotFound (kind object) if no attempt is open.

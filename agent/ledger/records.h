@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "agent/ledger/database.h"
-#include "agent/ledger/ledger.h"
 #include "agent/ledger/ledger_options.h"
+#include "agent/ledger/ledger_types.h"
 
 namespace signet {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/ledger/database.h"
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/records.h"
 

@@ -12,6 +12,9 @@ namespace {
 
 namespace json = boost::json;
 
+// Of a fault's sentence, what goes into the private detail: all keys' together fit a record.
+constexpr std::size_t kMaxFaultSize = 512;
+
 Error invalid(std::string_view parameter, std::string message) {
   json::object parameters{{"parameter", parameter}};
   return {ErrorName::InvalidParameter, std::move(message), std::move(parameters)};
@@ -176,7 +179,7 @@ Result<void> Reservations::close(std::int64_t id, const ReserveRequest& request,
   json::object faults;
   for (const KeyOutcome& outcome : outcomes) {
     (outcome.signature ? signed_by : failed).emplace_back(outcome.fingerprint);
-    if (!outcome.signature) faults[outcome.fingerprint] = outcome.fault.substr(0, 1024);
+    if (!outcome.signature) faults[outcome.fingerprint] = outcome.fault.substr(0, kMaxFaultSize);
   }
   if (!faults.empty()) detail["faults"] = std::move(faults);
   NewRecord record{"sign.outcome", version_body(request), std::move(detail), request.requester};

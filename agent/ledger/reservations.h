@@ -9,7 +9,7 @@
 
 #include "agent/ledger/database.h"
 #include "agent/ledger/in_flight.h"
-#include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/records.h"
 #include "agent/ledger/version_rules.h"
