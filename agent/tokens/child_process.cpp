@@ -22,7 +22,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-std::string errno_text(int code) { return std::generic_category().message(code); }
+std::string errno_text(int code) {
+  return std::generic_category().message(code);
+}
 
 Error start_error(const std::filesystem::path& program, int code) {
   return Error(ErrorName::Internal, "The program " + program.string() + " cannot be started: " +
@@ -43,14 +45,16 @@ class SpawnActions {
   SpawnActions(const SpawnActions&) = delete;
   SpawnActions& operator=(const SpawnActions&) = delete;
 
-  // Everything that is not named here is closed: a library that forgets O_CLOEXEC leaks nothing into vendor code.
+  // Everything that is not named here is closed: a library that forgets O_CLOEXEC leaks nothing into vendor
+  // code.
   int descriptors(const ChildCommand& command) {
     int code = posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     const int output = command.standard_output >= 0 ? command.standard_output : STDERR_FILENO;
     if (code == 0) code = posix_spawn_file_actions_adddup2(&files_, output, STDOUT_FILENO);
     if (code == 0 && command.descriptor_3 >= 0)
       code = posix_spawn_file_actions_adddup2(&files_, command.descriptor_3, 3);
-    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&files_, command.descriptor_3 >= 0 ? 4 : 3);
+    if (code == 0)
+      code = posix_spawn_file_actions_addclosefrom_np(&files_, command.descriptor_3 >= 0 ? 4 : 3);
     return code;
   }
 
@@ -63,8 +67,8 @@ class SpawnActions {
     if (code == 0) code = posix_spawnattr_setsigdefault(&attributes_, &all);
     if (code == 0) code = posix_spawnattr_setpgroup(&attributes_, 0);
     if (code == 0)
-      code = posix_spawnattr_setflags(
-          &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+      code = posix_spawnattr_setflags(&attributes_,
+                                      POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     return code;
   }
 
@@ -88,7 +92,8 @@ std::string describe_end(const siginfo_t& info) {
     return info.si_status == 0 ? std::string() : "exited with status " + std::to_string(info.si_status);
   }
   const char* name = sigdescr_np(info.si_status);
-  return "was killed by signal " + std::to_string(info.si_status) + (name ? " (" + std::string(name) + ")" : "");
+  return "was killed by signal " + std::to_string(info.si_status) +
+         (name ? " (" + std::string(name) + ")" : "");
 }
 
 }  // namespace
@@ -173,8 +178,8 @@ asio::awaitable<std::string> ChildProcess::wait() {
   boost::system::error_code failed;
   co_await watched.async_wait(asio::posix::stream_descriptor::wait_read,
                               asio::redirect_error(asio::use_awaitable, failed));
-  // What is left of the group (a vendor library's own children) goes with it; before the reaping, while the number is
-  // still ours.
+  // What is left of the group (a vendor library's own children) goes with it; before the reaping, while the
+  // number is still ours.
   ::kill(-pid_, SIGKILL);
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {

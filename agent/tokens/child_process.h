@@ -1,4 +1,5 @@
-// Child processes: exec'd at once (never a fork that runs our code), watched through a pidfd, killed and reaped.
+// Child processes: exec'd at once (never a fork that runs our code), watched through a pidfd, killed and
+// reaped.
 #pragma once
 
 #include <sys/types.h>
@@ -34,21 +35,21 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// Two connected Unix sockets of that type (SOCK_STREAM, SOCK_SEQPACKET), both close-on-exec; the first is non-blocking
-// (ours), the second blocks (the child's). Internal when the process is out of descriptors.
+// Two connected Unix sockets of that type (SOCK_STREAM, SOCK_SEQPACKET), both close-on-exec; the first is
+// non-blocking (ours), the second blocks (the child's). Internal when the process is out of descriptors.
 Result<std::pair<FileDescriptor, FileDescriptor>> socket_pair(int type);
 
 struct ChildCommand {
-  std::filesystem::path program;           // absolute
-  std::vector<std::string> arguments;      // without argv[0]
-  std::vector<std::string> environment;    // "NAME=value": the whole environment of the child
-  int standard_output = -1;                // -1: the child's standard output goes where our standard error goes
-  int descriptor_3 = -1;                   // what the child gets as descriptor 3; -1: nothing
+  std::filesystem::path program;         // absolute
+  std::vector<std::string> arguments;    // without argv[0]
+  std::vector<std::string> environment;  // "NAME=value": the whole environment of the child
+  int standard_output = -1;              // -1: the child's standard output goes where our standard error goes
+  int descriptor_3 = -1;                 // what the child gets as descriptor 3; -1: nothing
 };
 
-// A started child, in a process group of its own, with default signal dispositions, an empty signal mask, /dev/null as
-// standard input and no descriptor of ours beside those that the command names. The destructor kills and reaps it.
-// Not thread safe.
+// A started child, in a process group of its own, with default signal dispositions, an empty signal mask,
+// /dev/null as standard input and no descriptor of ours beside those that the command names. The destructor
+// kills and reaps it. Not thread safe.
 class ChildProcess {
  public:
   // Internal if the program cannot be started; the message names it and says why.
@@ -62,8 +63,8 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
   // SIGKILL to the whole process group. May be called at any time, also twice.
   void kill() noexcept;
-  // Completes when the child has ended, and reaps it. Call it once. Says how it ended: "exited with status 3",
-  // "was killed by signal 11 (Segmentation fault)"; empty for status 0.
+  // Completes when the child has ended, and reaps it. Call it once. Says how it ended: "exited with status
+  // 3", "was killed by signal 11 (Segmentation fault)"; empty for status 0.
   boost::asio::awaitable<std::string> wait();
 
  private:

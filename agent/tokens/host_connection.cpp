@@ -1,5 +1,6 @@
 #include "agent/tokens/host_connection.h"
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,6 +22,13 @@ HostAnswer to_answer(std::variant<host::Reply, host::Fault> decoded, std::size_t
 }
 
 }  // namespace
+
+std::string_view cryptoki_call(const host::Request& request) {
+  constexpr std::array<std::string_view, std::variant_size_v<host::Request>> kCalls = {
+      "C_Initialize", "C_GetSlotList",     "C_OpenSession",   "C_Login",     "C_FindObjects", "C_FindObjects",
+      "C_Sign",       "C_GenerateKeyPair", "C_DestroyObject", "C_InitToken", "C_InitPIN"};
+  return kCalls.at(request.index());
+}
 
 HostConnection::HostConnection(asio::any_io_executor executor, FileDescriptor socket)
     : socket_(std::move(executor), asio::local::stream_protocol(), socket.get()), buffer_(kFirstRead) {
@@ -57,7 +65,8 @@ asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
       fault.detail = frame.error().why;
       co_return fault;
     }
-    co_await asio::async_write(socket_, asio::buffer(*frame), asio::redirect_error(asio::use_awaitable, failed));
+    co_await asio::async_write(socket_, asio::buffer(*frame),
+                               asio::redirect_error(asio::use_awaitable, failed));
   }
   if (failed) co_return HostLost("the token host has ended");
 

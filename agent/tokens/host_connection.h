@@ -6,6 +6,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "agent/tokens/child_process.h"
@@ -13,7 +14,8 @@
 
 namespace signet {
 
-// The host ended, or wrote what is no frame: the connection is of no use any more, and the outcome is unknown.
+// The host ended, or wrote what is no frame: the connection is of no use any more, and the outcome is
+// unknown.
 struct HostLost {
   enum class Kind {
     Died,      // it crashed, or broke the protocol, or could not be started
@@ -22,21 +24,26 @@ struct HostLost {
   };
   explicit HostLost(std::string why_in, Kind kind_in = Kind::Died) : kind(kind_in), why(std::move(why_in)) {}
   Kind kind;
-  std::string why;  // "the token host of module softhsm was killed by signal 11 (Segmentation fault)"
+  std::string why;   // "the token host of module softhsm was killed by signal 11 (Segmentation fault)"
+  std::string call;  // what it was asked, in Cryptoki's words: "C_Sign"; empty if it was not asked anything
 };
 
 // What came back: the request's own reply, the fault in its place, or nothing.
 using HostAnswer = std::variant<host::Reply, host::Fault, HostLost>;
 
-// Frames over the socket. Not thread safe; calls must not overlap. The deadline is the caller's: shut_down() from the
-// same loop ends a call that is under way with HostLost.
+// The Cryptoki call that a request is chiefly about.
+std::string_view cryptoki_call(const host::Request& request);
+
+// Frames over the socket. Not thread safe; calls must not overlap. The deadline is the caller's: shut_down()
+// from the same loop ends a call that is under way with HostLost.
 class HostConnection {
  public:
   HostConnection(boost::asio::any_io_executor executor, FileDescriptor socket);
   HostConnection(const HostConnection&) = delete;
   HostConnection& operator=(const HostConnection&) = delete;
 
-  // `request` must live until the call completes. One write and, for a reply of ordinary size, one read. A reply of another type than the request's is HostLost.
+  // `request` must live until the call completes. One write and, for a reply of ordinary size, one read. A
+  // reply of another type than the request's is HostLost.
   boost::asio::awaitable<HostAnswer> call(const host::Request& request);
   void shut_down() noexcept;
 

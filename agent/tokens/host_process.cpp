@@ -19,6 +19,8 @@ using Clock = WaitList::Clock;
 namespace {
 
 constexpr auto kNever = Clock::time_point::max();
+// How long a host that is told to end may take; it gives itself half of that (pkcs11/main.cpp).
+constexpr std::chrono::milliseconds kLeaveTime(1000);
 
 std::vector<std::string> host_environment(const ModuleConfig& module) {
   std::map<std::string, std::string> values;
@@ -26,7 +28,8 @@ std::vector<std::string> host_environment(const ModuleConfig& module) {
   values["LANG"] = "C.UTF-8";
   // Modules look for their configuration in the home folder.
   if (const char* home = std::getenv("HOME")) values["HOME"] = home;
-  // Vendor modules allocate a lot in C_Sign; glibc's default of 7 cached chunks per size costs SoftHSM a tenth of its rate.
+  // Vendor modules allocate a lot in C_Sign; glibc's default of 7 cached chunks per size costs SoftHSM a
+  // tenth of its rate.
   values["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=200";
   for (const auto& [name, value] : module.environment) values[name] = value;
   std::vector<std::string> result;
@@ -38,9 +41,15 @@ ChildCommand host_command(const HostLaunch& launch, int control) {
   ChildCommand command;
   command.program = launch.program;
   switch (launch.mode) {
-    case host::Mode::Scout: command.arguments.emplace_back("--scout"); break;
-    case host::Mode::Token: command.arguments.emplace_back("--token"); break;
-    case host::Mode::Admin: command.arguments.emplace_back("--admin"); break;
+    case host::Mode::Scout:
+      command.arguments.emplace_back("--scout");
+      break;
+    case host::Mode::Token:
+      command.arguments.emplace_back("--token");
+      break;
+    case host::Mode::Admin:
+      command.arguments.emplace_back("--admin");
+      break;
   }
   command.arguments.emplace_back("--module");
   command.arguments.push_back(launch.module.path.string());
@@ -51,10 +60,18 @@ ChildCommand host_command(const HostLaunch& launch, int control) {
 
 }  // namespace
 
-CallLimit discovery_limit(const Deadlines& deadlines) { return {deadlines.discovery, deadlines.sign}; }
-CallLimit login_limit(const Deadlines& deadlines) { return {deadlines.login, deadlines.sign}; }
-CallLimit sign_limit(const Deadlines& deadlines) { return {deadlines.sign, std::chrono::milliseconds(0), true}; }
-CallLimit generate_limit(const Deadlines& deadlines) { return {deadlines.generate, std::chrono::milliseconds(0), true}; }
+CallLimit discovery_limit(const Deadlines& deadlines) {
+  return {deadlines.discovery, deadlines.sign};
+}
+CallLimit login_limit(const Deadlines& deadlines) {
+  return {deadlines.login, deadlines.sign};
+}
+CallLimit sign_limit(const Deadlines& deadlines) {
+  return {deadlines.sign, std::chrono::milliseconds(0), true};
+}
+CallLimit generate_limit(const Deadlines& deadlines) {
+  return {deadlines.generate, std::chrono::milliseconds(0), true};
+}
 
 // A call under way; takes itself off the list however its coroutine ends.
 struct HostProcess::InFlight {
@@ -94,7 +111,8 @@ Result<std::shared_ptr<HostProcess>> HostProcess::start(asio::any_io_executor ex
   const std::shared_ptr<HostProcess> started(new HostProcess(executor, std::move(launch), std::move(load),
                                                              std::move(*child), std::move(control->first)));
   spdlog::debug("Started the {} (pid {}).", started->launch_.about, started->pid_);
-  asio::co_spawn(executor, [started]() -> asio::awaitable<void> { return started->reap(); }, asio::detached);
+  asio::co_spawn(
+      executor, [started]() -> asio::awaitable<void> { return started->reap(); }, asio::detached);
   return started;
 }
 
@@ -113,6 +131,7 @@ asio::awaitable<void> HostProcess::reap() {
   const auto self = shared_from_this();
   const std::string how = co_await child_.wait();
   reaped_ = true;
+  timer_.cancel();
   end("the " + launch_.about + " " + (how.empty() ? "ended by itself" : how), true);
   gone_.wake_all();
 }
@@ -128,18 +147,36 @@ void HostProcess::end(std::string why, bool failed) {
   } else {
     spdlog::debug("Token host (pid {}): {}.", pid_, why_);
   }
-  control_.reset();
-  child_.kill();
+  control_.reset();  // the host takes that as the order to end
   // Not by the sockets' end alone: a child of the vendor's own could hold them open.
   for (InFlight* call : in_flight_) call->connection.shut_down();
   timer_.cancel();
+  if (failed || reaped_) {
+    child_.kill();
+    return;
+  }
+  timer_.expires_after(kLeaveTime);
+  timer_.async_wait([self = shared_from_this()](boost::system::error_code) { self->child_.kill(); });
 }
 
-void HostProcess::stop(std::string why) { end(std::move(why), false); }
+void HostProcess::stop(std::string why) {
+  end(std::move(why), false);
+}
 
-asio::awaitable<void> HostProcess::gone() {
+void HostProcess::remove_user() {
+  if (--users_ == 0 && unwanted_) stop("the " + launch_.about + " is used by no token any more");
+}
+
+void HostProcess::end_when_unused() {
+  unwanted_ = true;
+  if (users_ == 0) stop("the " + launch_.about + " is used by no token any more");
+}
+
+asio::awaitable<void> HostProcess::gone(Clock::time_point until) {
   const auto self = shared_from_this();
-  while (!reaped_) co_await gone_.wait();
+  while (!reaped_) {
+    if (!co_await gone_.wait(until)) co_return;
+  }
 }
 
 void HostProcess::watch(Clock::time_point until) {
@@ -181,7 +218,7 @@ HostLost HostProcess::lost(HostLost seen, bool expired) const {
 }
 
 asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const host::Request& request,
-                                                 CallLimit limit) {
+                                              CallLimit limit) {
   const auto self = shared_from_this();
   if (ended_) co_return HostLost(why_, HostLost::Kind::Stopped);
   InFlight flight(*this, connection, limit);
@@ -190,7 +227,9 @@ asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const 
     // Its end is seen on the socket before it is reaped; wait a moment for the better explanation.
     if (!ended_) co_await gone_.wait(Clock::now() + std::chrono::milliseconds(200));
     if (!ended_) end("the " + launch_.about + " broke the protocol: " + seen->why, true);
-    co_return lost(std::move(*seen), flight.expired);
+    HostLost told = lost(std::move(*seen), flight.expired);
+    told.call = cryptoki_call(request);
+    co_return told;
   }
   co_return answer;
 }

@@ -28,9 +28,13 @@ milliseconds restart_delay(int failures) {
 HostSlot::HostSlot(asio::any_io_executor executor, HostLaunch launch, std::shared_ptr<ModuleLoad> load)
     : executor_(std::move(executor)), launch_(std::move(launch)), load_(std::move(load)) {}
 
-HostSlot::~HostSlot() { stop("the agent let go of the " + launch_.about); }
+HostSlot::~HostSlot() {
+  stop("the agent let go of the " + launch_.about);
+}
 
-std::shared_ptr<HostProcess> HostSlot::running() const { return host_ && !host_->ended() ? host_ : nullptr; }
+std::shared_ptr<HostProcess> HostSlot::running() const {
+  return host_ && !host_->ended() ? host_ : nullptr;
+}
 
 // Takes notice of a host that ended since the last look.
 void HostSlot::note_end() {
@@ -43,13 +47,14 @@ void HostSlot::note_end() {
   host_.reset();
 }
 
-void HostSlot::fail(std::string why) {
-  if (!running()) return;
-  host_->stop(why);
+void HostSlot::fail(const std::shared_ptr<HostProcess>& host, std::string why) {
+  note_end();
+  host->stop(why);
+  if (host != host_) return;  // let go, or ended and counted before
+  host_.reset();
   ++failures_;
   not_before_ = Clock::now() + restart_delay(failures_);
   last_failure_ = std::move(why);
-  host_.reset();
 }
 
 void HostSlot::stop(std::string why) {
@@ -58,7 +63,17 @@ void HostSlot::stop(std::string why) {
   host_.reset();
 }
 
-void HostSlot::let_go() { host_.reset(); }
+void HostSlot::close(std::string why) {
+  closed_ = true;
+  last_failure_ = why;
+  stop(std::move(why));
+}
+
+void HostSlot::let_go() {
+  note_end();
+  if (host_) host_->end_when_unused();
+  host_.reset();
+}
 
 asio::awaitable<HostSlot::Host> HostSlot::get() {
   note_end();
@@ -74,6 +89,7 @@ asio::awaitable<HostSlot::Host> HostSlot::get() {
     note_end();  // somebody else may have started it, and it may have failed again
   }
   if (host_) co_return host_;
+  if (closed_) co_return HostLost(last_failure_, HostLost::Kind::Stopped);
   auto started = HostProcess::start(executor_, launch_, load_);
   if (!started) {
     ++failures_;

@@ -27,8 +27,8 @@ namespace {
 Error source_error(const std::string& token, const std::string& what) {
   boost::json::object parameters;
   parameters["token"] = token;
-  return Error(ErrorName::PinRequired,
-               "The PIN source of token \"" + token + "\" gives no PIN: " + what, std::move(parameters));
+  return Error(ErrorName::PinRequired, "The PIN source of token \"" + token + "\" gives no PIN: " + what,
+               std::move(parameters));
 }
 
 // Memory that a PIN passes through; wiped when it goes.
@@ -66,11 +66,13 @@ struct FileRules {
 
 FileRules file_rules(const PinSource& source) {
   // systemd gives the service's user access by an ACL, which shows as the group's read bit.
-  if (source.kind == PinSource::Kind::Credential) return FileRules{true, 0037, "a credential is readable by its service only"};
+  if (source.kind == PinSource::Kind::Credential)
+    return FileRules{true, 0037, "a credential is readable by its service only"};
   return FileRules{false, 07177, "run: chmod 0400 " + source.file.string()};
 }
 
-Result<void> check_file(int fd, const std::filesystem::path& path, const FileRules& rules, const std::string& token) {
+Result<void> check_file(int fd, const std::filesystem::path& path, const FileRules& rules,
+                        const std::string& token) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return source_error(token, path.string() + ": " + std::strerror(errno) + ".");
   if (!S_ISREG(info.st_mode)) return source_error(token, path.string() + " is not a regular file.");
@@ -81,17 +83,19 @@ Result<void> check_file(int fd, const std::filesystem::path& path, const FileRul
   if ((info.st_mode & rules.forbidden) != 0) {
     std::array<char, 8> mode{};
     std::snprintf(mode.data(), mode.size(), "%04o", static_cast<unsigned>(info.st_mode & 07777));
-    return source_error(token, path.string() + " has mode " + mode.data() + "; others may read it. Mend it: " +
-                                   rules.mend + ".");
+    return source_error(token, path.string() + " has mode " + mode.data() +
+                                   "; others may read it. Mend it: " + rules.mend + ".");
   }
   return {};
 }
 
-Result<Secret> read_file(const std::filesystem::path& path, const FileRules& rules, const std::string& token) {
+Result<Secret> read_file(const std::filesystem::path& path, const FileRules& rules,
+                         const std::string& token) {
   // O_NONBLOCK: a FIFO put in the file's place must not hang the agent.
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd) {
-    const std::string why = errno == ELOOP ? "is a symbolic link, which is not followed" : std::strerror(errno);
+    const std::string why =
+        errno == ELOOP ? "is a symbolic link, which is not followed" : std::strerror(errno);
     return source_error(token, path.string() + ": " + why + ".");
   }
   if (auto sound = check_file(fd.get(), path, rules, token); !sound) return sound.error();
@@ -109,8 +113,10 @@ Result<Secret> read_file(const std::filesystem::path& path, const FileRules& rul
 Result<Secret> read_credential(const PinSource& source, const std::string& token) {
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
   if (directory == nullptr || directory[0] != '/') {
-    return source_error(token, "$CREDENTIALS_DIRECTORY is not set; run signetd under systemd with LoadCredential= or "
-                               "SetCredential=.");
+    return source_error(
+        token,
+        "$CREDENTIALS_DIRECTORY is not set; run signetd under systemd with LoadCredential= or "
+        "SetCredential=.");
   }
   const std::string name = source.file.string();
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
@@ -132,12 +138,14 @@ struct StartedCommand {
   FileDescriptor output;
 };
 
-Result<StartedCommand> start_command(asio::any_io_executor executor, const PinSource& source, const std::string& token) {
+Result<StartedCommand> start_command(asio::any_io_executor executor, const PinSource& source,
+                                     const std::string& token) {
   if (source.command.empty() || !source.command.front().starts_with('/')) {
     return source_error(token, "its command must be an array that starts with an absolute path.");
   }
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return source_error(token, std::string("pipe: ") + std::strerror(errno) + ".");
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return source_error(token, std::string("pipe: ") + std::strerror(errno) + ".");
   FileDescriptor output(ends[0]);
   const FileDescriptor input(ends[1]);
   ChildCommand command;
@@ -150,8 +158,8 @@ Result<StartedCommand> start_command(asio::any_io_executor executor, const PinSo
   return StartedCommand(std::move(*child), std::move(output));
 }
 
-asio::awaitable<Result<Secret>> run_command(asio::any_io_executor executor, PinSource source, std::string token,
-                                            std::chrono::milliseconds deadline) {
+asio::awaitable<Result<Secret>> run_command(asio::any_io_executor executor, PinSource source,
+                                            std::string token, std::chrono::milliseconds deadline) {
   auto started = start_command(executor, source, token);
   if (!started) co_return started.error();
   const std::string program = source.command.front();
@@ -177,12 +185,15 @@ asio::awaitable<Result<Secret>> run_command(asio::any_io_executor executor, PinS
   const std::string how = co_await child->wait();
   timer.cancel();
   if (*late) {
-    co_return source_error(token, program + " did not end within " + std::to_string(deadline.count()) + " ms.");
+    co_return source_error(token,
+                           program + " did not end within " + std::to_string(deadline.count()) + " ms.");
   }
   if (too_much) {
-    co_return source_error(token, program + " wrote more than " + std::to_string(kMaxPinCommandOutput) + " bytes.");
+    co_return source_error(token,
+                           program + " wrote more than " + std::to_string(kMaxPinCommandOutput) + " bytes.");
   }
-  if (!how.empty()) co_return source_error(token, program + " " + how + "; see its messages in the agent's log.");
+  if (!how.empty())
+    co_return source_error(token, program + " " + how + "; see its messages in the agent's log.");
   const std::string_view text = buffer.text();
   co_return checked_pin(token, without_line_end(text.substr(0, text.find('\n'))));
 }
@@ -192,9 +203,12 @@ asio::awaitable<Result<Secret>> run_command(asio::any_io_executor executor, PinS
 asio::awaitable<Result<Secret>> read_pin(asio::any_io_executor executor, PinSource source, std::string token,
                                          std::chrono::milliseconds deadline) {
   switch (source.kind) {
-    case PinSource::Kind::File: co_return read_file(source.file, file_rules(source), token);
-    case PinSource::Kind::Credential: co_return read_credential(source, token);
-    case PinSource::Kind::Command: break;
+    case PinSource::Kind::File:
+      co_return read_file(source.file, file_rules(source), token);
+    case PinSource::Kind::Credential:
+      co_return read_credential(source, token);
+    case PinSource::Kind::Command:
+      break;
   }
   co_return co_await run_command(std::move(executor), std::move(source), std::move(token), deadline);
 }

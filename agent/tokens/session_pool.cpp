@@ -19,19 +19,25 @@ SessionLease::~SessionLease() {
   if (pool_) pool_->give_back(std::move(connection_));
 }
 
-HostProcess& SessionLease::host() { return *pool_->host_; }
+HostProcess& SessionLease::host() {
+  return *pool_->host_;
+}
 
-void SessionLease::drop() { connection_.reset(); }
+void SessionLease::drop() {
+  connection_.reset();
+}
 
-SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostProcess> host, host::TokenIdentity token,
-                         std::size_t most, std::size_t most_waiting)
+SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostProcess> host,
+                         host::TokenIdentity token, std::size_t most, std::size_t most_waiting)
     : executor_(executor),
       host_(std::move(host)),
       token_(std::move(token)),
       most_(std::max<std::size_t>(most, 1)),
       most_waiting_(most_waiting),
       waiting_(executor),
-      quiet_(executor) {}
+      quiet_(executor) {
+  host_->add_user();
+}
 
 HostLost SessionPool::stopped() const {
   return HostLost(host_->ended() ? host_->why() : "the sessions of the token were closed",

@@ -44,8 +44,11 @@ struct PoolFull {};
 class SessionPool : public std::enable_shared_from_this<SessionPool> {
  public:
   // At most `most` sessions; fewer once the token says CKR_SESSION_COUNT, one if the module cannot lock.
-  SessionPool(boost::asio::any_io_executor executor, std::shared_ptr<HostProcess> host, host::TokenIdentity token,
-              std::size_t most, std::size_t most_waiting);
+  SessionPool(boost::asio::any_io_executor executor, std::shared_ptr<HostProcess> host,
+              host::TokenIdentity token, std::size_t most, std::size_t most_waiting);
+  ~SessionPool() { host_->remove_user(); }
+  SessionPool(const SessionPool&) = delete;
+  SessionPool& operator=(const SessionPool&) = delete;
 
   using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolFull>;
   // An idle session, a new one, or the next that comes back, in the order of asking.

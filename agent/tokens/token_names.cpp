@@ -48,7 +48,8 @@ Error not_found(std::span<const ListedToken> tokens, std::string_view selector) 
                std::move(parameters));
 }
 
-Error ambiguous(std::span<const ListedToken> tokens, const std::vector<std::size_t>& fits, std::string_view selector) {
+Error ambiguous(std::span<const ListedToken> tokens, const std::vector<std::size_t>& fits,
+                std::string_view selector) {
   std::string candidates;
   for (const std::size_t index : fits) {
     if (!candidates.empty()) candidates += ", ";
@@ -121,6 +122,17 @@ bool selector_fits(std::string_view selector, const ListedToken& token) {
   return !selector.empty() && (selector == told.name || selector == told.label || selector == told.serial);
 }
 
+std::optional<PinSource> pin_source_of(std::span<const PinSource> sources,
+                                       std::span<const ListedToken> tokens, std::size_t index) {
+  for (const PinSource& source : sources) {
+    if (!selector_fits(source.token, tokens[index])) continue;
+    const auto fits = std::ranges::count_if(
+        tokens, [&](const ListedToken& token) { return selector_fits(source.token, token); });
+    if (fits == 1) return source;
+  }
+  return std::nullopt;
+}
+
 Result<std::size_t> select_token(std::span<const ListedToken> tokens, const TokenUri& uri) {
   return exactly_one(tokens, format_token_uri(uri),
                      [&](const ListedToken& token) { return uri_names_token(uri, token); });
@@ -136,8 +148,8 @@ Result<std::size_t> select_token(std::span<const ListedToken> tokens, std::strin
   for (std::size_t index = 0; index < tokens.size(); ++index) {
     if (tokens[index].description.name == selector) return index;
   }
-  const auto by_text = exactly_one(tokens, selector,
-                                   [&](const ListedToken& token) { return selector_fits(selector, token); });
+  const auto by_text =
+      exactly_one(tokens, selector, [&](const ListedToken& token) { return selector_fits(selector, token); });
   if (by_text || by_text.error().name != ErrorName::NotFound) return by_text;
   const bool names_module = std::any_of(tokens.begin(), tokens.end(), [&](const ListedToken& token) {
     return !token.initialised && token.description.module == selector;

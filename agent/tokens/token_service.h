@@ -86,17 +86,33 @@ struct GenerateRequest {
   std::optional<Secret> pin;  // absent: the token's configured PIN source, else PinRequired
 };
 
-// The durable part of the PIN budget, kept by the ledger. `value` is an HMAC of the PIN under a key that is
-// outside the database. All calls are durable when they return.
+// How an attempt ended, as far as is known.
+enum class PinOutcome {
+  Accepted,
+  Refused,
+  NotTried,  // the token never compared it: it was too long, the session was gone, …
+  Unknown,   // the host died or the token failed in the midst: counts as wrong, unless the token says
+             // otherwise
+};
+
+// What was tried on a token before, kept by the ledger. Values are HMACs of PINs under a key that is outside
+// the database. All calls are durable when they return. `token` is pin_budget_id() (pin_budget.h).
 class PinBudget {
  public:
   virtual ~PinBudget() = default;
   // Before C_Login: writes the attempt down. Refuses (PinRefused) a value that was refused before, and any
   // value after one wrong one on a token that does not tell how many tries are left (`token_tells`), or when
   // the last try is left.
-  virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told) = 0;
-  // After C_Login, with its outcome: true clears the budget; false keeps the value as refused.
-  virtual boost::asio::awaitable<Result<void>> end(std::string token, bool accepted) = 0;
+  virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told,
+                                                     bool token_tells) = 0;
+  // After C_Login, once for each begin() that went well. Accepted clears the budget; Refused keeps the value
+  // as refused.
+  virtual boost::asio::awaitable<Result<void>> end(std::string token, PinOutcome outcome) = 0;
+  // The value that was accepted last was sent once more by the token's host (a card that was reset) and
+  // refused: it was changed elsewhere. Keeps it as refused.
+  virtual boost::asio::awaitable<Result<void>> refused_later(std::string token) = 0;
+  // The PIN was set anew: what was tried before says nothing any more.
+  virtual boost::asio::awaitable<Result<void>> clear(std::string token) = 0;
 };
 
 // All calls run on the agent's one event loop and suspend; none blocks it. Not thread safe beyond that.

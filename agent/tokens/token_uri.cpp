@@ -22,7 +22,8 @@ Error uri_error(const std::string& why) {
   return Error(ErrorName::InvalidParameter, "The PKCS#11 URI cannot be used: " + why, std::move(parameters));
 }
 
-// A field of CK_TOKEN_INFO: padded with blanks, without a NUL. p11-kit marks an absent one with a NUL first byte.
+// A field of CK_TOKEN_INFO: padded with blanks, without a NUL. p11-kit marks an absent one with a NUL first
+// byte.
 template <std::size_t N>
 std::optional<std::string> from_padded(const unsigned char (&field)[N]) {
   if (field[0] == 0) return std::nullopt;
@@ -58,7 +59,8 @@ Result<void> read_object(P11KitUri* parsed, TokenUri& uri) {
 }  // namespace
 
 Result<TokenUri> parse_token_uri(std::string_view text) {
-  if (text.size() > kMaxUriSize) return uri_error("it is longer than " + std::to_string(kMaxUriSize) + " bytes.");
+  if (text.size() > kMaxUriSize)
+    return uri_error("it is longer than " + std::to_string(kMaxUriSize) + " bytes.");
   if (text.find('\0') != std::string_view::npos) return uri_error("it holds a NUL byte.");
   const UriPointer parsed(p11_kit_uri_new());
   if (!parsed) return uri_error("there is no memory to read it.");
@@ -66,10 +68,13 @@ Result<TokenUri> parse_token_uri(std::string_view text) {
     const char* why = p11_kit_uri_message(code);
     return uri_error(std::string(why != nullptr ? why : "it is malformed") + " (RFC 7512).");
   }
-  if (p11_kit_uri_get_pin_value(parsed.get()) != nullptr || p11_kit_uri_get_pin_source(parsed.get()) != nullptr) {
-    return uri_error("it carries a PIN or a PIN source; a PIN is given to \"unlock\" or configured, never named here.");
+  if (p11_kit_uri_get_pin_value(parsed.get()) != nullptr ||
+      p11_kit_uri_get_pin_source(parsed.get()) != nullptr) {
+    return uri_error(
+        "it carries a PIN or a PIN source; a PIN is given to \"unlock\" or configured, never named here.");
   }
-  if (p11_kit_uri_any_unrecognized(parsed.get())) return uri_error("it holds an attribute that is not known.");
+  if (p11_kit_uri_any_unrecognized(parsed.get()))
+    return uri_error("it holds an attribute that is not known.");
 
   TokenUri uri;
   const CK_TOKEN_INFO* token = p11_kit_uri_get_token_info(parsed.get());

@@ -22,8 +22,9 @@ struct TokenUri {
 
 inline constexpr std::size_t kMaxUriSize = 4096;
 
-// InvalidParameter (parameter: "uri"): not a PKCS#11 URI, an unknown attribute, a type other than private, or a URI
-// that carries a PIN (pin-value, pin-source): a PIN does not travel in names. The message never repeats the URI's PIN.
+// InvalidParameter (parameter: "uri"): not a PKCS#11 URI, an unknown attribute, a type other than private, or
+// a URI that carries a PIN (pin-value, pin-source): a PIN does not travel in names. The message never repeats
+// the URI's PIN.
 Result<TokenUri> parse_token_uri(std::string_view text);
 // The inverse; an object's attributes come with type=private.
 std::string format_token_uri(const TokenUri& uri);

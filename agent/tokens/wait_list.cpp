@@ -43,7 +43,9 @@ void WaitList::wake_all() {
   }
 }
 
-std::size_t WaitList::size() const { return queue_->size(); }
+std::size_t WaitList::size() const {
+  return queue_->size();
+}
 
 struct CoroutineMutex::Guard::State {
   explicit State(asio::any_io_executor executor) : waiting(std::move(executor)) {}

@@ -11,8 +11,9 @@
 
 namespace signet {
 
-// Waiting coroutines, first in, first out. The list may be destroyed while coroutines wait: they stay asleep until
-// their deadline, so its owner wakes them first. Only a coroutine that really waits pays for it (one timer).
+// Waiting coroutines, first in, first out. The list may be destroyed while coroutines wait: they stay asleep
+// until their deadline, so its owner wakes them first. Only a coroutine that really waits pays for it (one
+// timer).
 class WaitList {
  public:
   using Clock = std::chrono::steady_clock;
@@ -30,7 +31,8 @@ class WaitList {
 
  private:
   struct Waiter {
-    Waiter(boost::asio::any_io_executor executor, Clock::time_point until) : timer(std::move(executor), until) {}
+    Waiter(boost::asio::any_io_executor executor, Clock::time_point until)
+        : timer(std::move(executor), until) {}
     boost::asio::steady_timer timer;
     bool woken = false;
   };

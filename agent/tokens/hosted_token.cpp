@@ -1,0 +1,287 @@
+#include "agent/tokens/hosted_token.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "agent/tokens/pin_budget.h"
+#include "agent/tokens/pin_source.h"
+
+namespace signet {
+
+namespace asio = boost::asio;
+using Clock = WaitList::Clock;
+
+namespace {
+
+// A source whose PIN was refused, or which gave none, is not asked again for that long.
+constexpr std::chrono::seconds kSourceRest(2);
+constexpr std::int64_t kBusyRetryMs = 1000;
+
+Error busy_error(const std::string& token) {
+  boost::json::object parameters;
+  parameters["retryAfterMs"] = kBusyRetryMs;
+  return Error(ErrorName::Busy,
+               "Token \"" + token + "\" has " + std::to_string(kMostWaiting) +
+                   " calls waiting. Try again in a second.",
+               std::move(parameters));
+}
+
+// Errors that come from the source, not from the token.
+bool blames_source(const Error& error) {
+  return error.name == ErrorName::PinRefused || error.name == ErrorName::PinRequired;
+}
+
+}  // namespace
+
+HostedToken::HostedToken(asio::any_io_executor executor, std::shared_ptr<const ModuleConfig> config,
+                         std::shared_ptr<HostSlot> slot, std::shared_ptr<ModuleLoad> load, ListedToken listed,
+                         std::shared_ptr<PinBudget> budget)
+    : executor_(executor),
+      config_(std::move(config)),
+      slot_(std::move(slot)),
+      own_slot_(!config_->shared),
+      load_(std::move(load)),
+      listed_(std::move(listed)),
+      budget_(std::move(budget)),
+      mutex_(executor),
+      login_required_(listed_.login_required) {}
+
+HostedToken::~HostedToken() {
+  if (pool_) pool_->close();
+}
+
+FaultContext HostedToken::context() const {
+  const TokenDescription& told = listed_.description;
+  FaultContext about;
+  about.token = told.name;
+  about.label = told.label;
+  about.serial = told.serial;
+  return about;
+}
+
+LoginContext HostedToken::login_context() const {
+  LoginContext login;
+  login.about = context();
+  login.budget_id = pin_budget_id(listed_.description);
+  login.budget = budget_;
+  login.limit = login_limit(config_->deadlines);
+  return login;
+}
+
+void HostedToken::refresh(ListedToken listed, std::optional<PinSource> source) {
+  listed_ = std::move(listed);
+  source_ = std::move(source);
+}
+
+std::shared_ptr<SessionPool> HostedToken::usable_pool() const {
+  return pool_ && pool_->usable() && (logged_in_ || !login_required_) ? pool_ : nullptr;
+}
+
+void HostedToken::forget_login(const std::string& why) {
+  if (logged_in_) locked_why_ = why;
+  logged_in_ = false;
+}
+
+void HostedToken::forget_pool(const std::string& why) {
+  forget_login(why);
+  if (pool_) pool_->close();
+  pool_.reset();
+}
+
+void HostedToken::give_up_host(const std::shared_ptr<SessionPool>& pool, const std::string& why) {
+  if (!pool) return;
+  slot_->fail(pool->host(), why);
+  if (pool == pool_) forget_pool(why);
+}
+
+std::shared_ptr<HostProcess> HostedToken::lock(std::string why) {
+  std::shared_ptr<HostProcess> process = pool_ ? pool_->host() : nullptr;
+  if (!process && own_slot_) process = slot_->running();  // it is just being started
+  forget_pool(why);
+  if (process) process->stop(why);
+  if (own_slot_) slot_->stop(std::move(why));
+  return process;
+}
+
+std::shared_ptr<HostProcess> HostedToken::close(std::string why) {
+  auto process = lock(why);
+  slot_->close(std::move(why));
+  return process;
+}
+
+// Starts the host if need be and opens a session, so that what the token asks for (a login or none) is known.
+asio::awaitable<HostedToken::Ready> HostedToken::open_pool() {
+  if (pool_ && pool_->usable()) co_return pool_;
+  forget_pool(pool_ ? pool_->host()->why() : std::string());
+  Ready first = co_await open_first_session();
+  // A module that cannot lock serves one session in a process: such a token needs a process of its own.
+  if (pool_ && pool_->single_session() && !own_slot_) {
+    forget_pool("");
+    slot_ = std::make_shared<HostSlot>(executor_, slot_->launch(), load_);
+    own_slot_ = true;
+    co_return co_await open_first_session();
+  }
+  co_return first;
+}
+
+asio::awaitable<HostedToken::Ready> HostedToken::open_first_session() {
+  HostSlot::Host started = co_await slot_->get();
+  if (auto* lost = std::get_if<HostLost>(&started)) co_return std::move(*lost);
+  auto& process = std::get<std::shared_ptr<HostProcess>>(started);
+  host::TokenIdentity identity;
+  identity.label = listed_.description.label;
+  identity.serial = listed_.description.serial;
+  const auto pool =
+      std::make_shared<SessionPool>(executor_, process, identity, config_->sessions, kMostWaiting);
+  pool_ = pool;
+  SessionPool::Leased leased = co_await pool->lease();
+  if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
+  if (auto* lost = std::get_if<HostLost>(&leased)) co_return std::move(*lost);
+  login_required_ = pool->slot().login_required;
+  co_return pool;
+}
+
+// To a pool that can sign. One caller at a time does the work; the others find it done.
+asio::awaitable<HostedToken::Ready> HostedToken::bring_up(Secret* given) {
+  const std::uint64_t attempts_seen = attempts_;
+  const CoroutineMutex::Guard guard = co_await mutex_.lock();
+  if (auto pool = usable_pool()) co_return pool;
+  Ready opened = co_await open_pool();
+  if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) co_return opened;
+  if (!login_required_ || logged_in_) co_return opened;
+  Result<void> done;
+  if (given != nullptr) {
+    done = co_await log_in_with(std::move(*given));
+  } else {
+    done = co_await log_in_from_source(attempts_seen);
+  }
+  if (!done) co_return done.error();
+  co_return opened;
+}
+
+asio::awaitable<Result<Secret>> HostedToken::pin_from_source() {
+  if (!source_) co_return pin_required_error(listed_.description.name, locked_why_);
+  co_return co_await read_pin(executor_, *source_, listed_.description.name, config_->deadlines.login);
+}
+
+asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t attempts_seen) {
+  if (!source_) co_return pin_required_error(listed_.description.name, locked_why_);
+  // Who waited while another tried shares the outcome: one login for all.
+  if (last_attempt_ && (attempts_ != attempts_seen || Clock::now() < retry_source_)) co_return *last_attempt_;
+  ++attempts_;
+  last_attempt_.reset();
+  Result<void> done;
+  auto pin = co_await pin_from_source();
+  if (pin) {
+    done = co_await log_in_with(std::move(*pin));
+  } else {
+    done = pin.error();
+  }
+  if (done) co_return done;
+  last_attempt_ = done.error();
+  if (blames_source(*last_attempt_)) retry_source_ = Clock::now() + kSourceRest;
+  co_return done;
+}
+
+asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {
+  const std::shared_ptr<SessionPool> pool = pool_;
+  SessionPool::Leased leased = co_await pool->lease();
+  if (auto* fault = std::get_if<host::Fault>(&leased)) co_return to_error(*fault, context());
+  if (auto* lost = std::get_if<HostLost>(&leased)) co_return to_error(*lost, context());
+  if (std::holds_alternative<PoolFull>(leased)) co_return busy_error(listed_.description.name);
+  auto& lease = std::get<SessionLease>(leased);
+  LoginContext login = login_context();
+  LoginResult result = co_await log_in(lease.host(), lease.connection(), std::move(login), std::move(pin));
+  if (auto* failed = std::get_if<LoginFailed>(&result)) {
+    lease.drop();
+    if (failed->host_useless)
+      give_up_host(pool, "the " + lease.host().launch().about + " failed at the login");
+    co_return std::move(failed->error);
+  }
+  if (!pool->usable()) {
+    HostLost lost(pool->host()->why());
+    lost.call = "C_Login";
+    co_return to_error(lost, context());
+  }
+  logged_in_ = true;
+  ++epoch_;
+  locked_why_.clear();
+  last_attempt_.reset();
+  spdlog::info("Token \"{}\" is unlocked.", listed_.description.name);
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
+  const auto self = shared_from_this();
+  const FaultContext about = context();
+  ReplayBudget replays;
+  while (!usable_pool()) {
+    Ready ready = co_await bring_up(pin ? &*pin : nullptr);
+    if (auto* error = std::get_if<Error>(&ready)) co_return std::move(*error);
+    std::optional<Error> final;
+    if (auto* fault = std::get_if<host::Fault>(&ready)) {
+      Try now;
+      now.pool = pool_;
+      now.epoch = epoch_;
+      final = co_await mend(std::move(*fault), now, replays, about);
+    } else if (auto* lost = std::get_if<HostLost>(&ready)) {
+      final = mend_lost(*lost, replays, about);
+    }
+    if (final) co_return std::move(*final);
+  }
+  co_return Result<void>();
+}
+
+asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request& request, CallLimit limit,
+                                                            Try& now) {
+  now.pool = usable_pool();
+  if (!now.pool) {
+    Ready ready = co_await bring_up(nullptr);
+    now.pool = pool_;
+    if (auto* error = std::get_if<Error>(&ready)) co_return std::move(*error);
+    if (auto* fault = std::get_if<host::Fault>(&ready)) co_return std::move(*fault);
+    if (auto* lost = std::get_if<HostLost>(&ready)) co_return std::move(*lost);
+    now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
+  }
+  SessionPool::Leased leased = co_await now.pool->lease();
+  now.epoch = epoch_;
+  if (std::holds_alternative<PoolFull>(leased)) co_return busy_error(listed_.description.name);
+  if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
+  if (auto* lost = std::get_if<HostLost>(&leased)) co_return std::move(*lost);
+  auto& lease = std::get<SessionLease>(leased);
+  HostAnswer answer = co_await lease.host().call(lease.connection(), request, limit);
+  if (auto* reply = std::get_if<host::Reply>(&answer)) co_return std::move(*reply);
+  if (auto* fault = std::get_if<host::Fault>(&answer)) {
+    if (next_step(*fault) != NextStep::Fail) lease.drop();
+    co_return std::move(*fault);
+  }
+  lease.drop();
+  co_return std::move(std::get<HostLost>(answer));
+}
+
+asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
+                                                          FaultContext about) {
+  const auto self = shared_from_this();
+  ReplayBudget replays;
+  for (;;) {
+    Try now;
+    // The session is back when this completes: whoever logs in again needs one.
+    Attempt attempt = co_await try_once(request, limit, now);
+    if (auto* reply = std::get_if<host::Reply>(&attempt)) {
+      slot_->worked();
+      co_return std::move(*reply);
+    }
+    if (auto* error = std::get_if<Error>(&attempt)) co_return std::move(*error);
+    std::optional<Error> final;
+    if (auto* fault = std::get_if<host::Fault>(&attempt)) {
+      final = co_await mend(std::move(*fault), now, replays, about);
+    } else {
+      final = mend_lost(std::get<HostLost>(attempt), replays, about);
+    }
+    if (final) co_return std::move(*final);
+  }
+}
+
+}  // namespace signet

@@ -1,0 +1,126 @@
+// One token, served through one module: its host, its login, its sessions, and what happens when they fail.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "agent/config/config.h"
+#include "agent/tokens/host_slot.h"
+#include "agent/tokens/session_pool.h"
+#include "agent/tokens/token_fault.h"
+#include "agent/tokens/token_login.h"
+#include "agent/tokens/token_names.h"
+#include "agent/tokens/wait_list.h"
+
+namespace signet {
+
+// Callers that may wait for one token; the next one gets Busy.
+inline constexpr std::size_t kMostWaiting = 1024;
+
+// Runs on one event loop; not thread safe. Lives in a shared_ptr: its coroutines hold one.
+class HostedToken : public std::enable_shared_from_this<HostedToken> {
+ public:
+  // `slot` is the token's own, or its module's where the module is shared.
+  HostedToken(boost::asio::any_io_executor executor, std::shared_ptr<const ModuleConfig> config,
+              std::shared_ptr<HostSlot> slot, std::shared_ptr<ModuleLoad> load, ListedToken listed,
+              std::shared_ptr<PinBudget> budget);
+  ~HostedToken();
+  HostedToken(const HostedToken&) = delete;
+  HostedToken& operator=(const HostedToken&) = delete;
+
+  // Logs in, unless that is done: with `pin`, else from the token's PIN source, else PinRequired.
+  boost::asio::awaitable<Result<void>> unlock(std::optional<Secret> pin);
+  // Ends the host that holds the login; gives it back, to wait until it is gone (null: there was none). Calls
+  // in flight are tried again, and need the PIN again.
+  std::shared_ptr<HostProcess> lock(std::string why);
+  // The same for good: the token's module is configured no more.
+  std::shared_ptr<HostProcess> close(std::string why);
+  bool closed() const { return slot_->closed(); }
+
+  // One request on a logged-in session, tried again as token_fault.h says. Only for requests that may be
+  // repeated. `request` must live until it completes; `context` is for messages.
+  boost::asio::awaitable<Result<host::Reply>> perform(const host::Request& request, CallLimit limit,
+                                                      FaultContext context);
+
+  // Nobody uses the token while this lives, and nobody starts or unlocks its host.
+  class Drained {
+   public:
+    Drained(CoroutineMutex::Guard guard, std::shared_ptr<SessionPool> pool);
+    ~Drained();
+    Drained(Drained&&) noexcept = default;
+    Drained& operator=(Drained&&) = delete;
+    Drained(const Drained&) = delete;
+    Drained& operator=(const Drained&) = delete;
+
+   private:
+    CoroutineMutex::Guard guard_;
+    std::shared_ptr<SessionPool> pool_;
+  };
+  boost::asio::awaitable<Drained> drained();
+  // While drained: a new host that sees what changed on the token; logged in with `pin` if the old one was.
+  boost::asio::awaitable<void> replace_host(const Drained& drained, Secret pin);
+
+  // The PIN from the token's source. PinRequired.
+  boost::asio::awaitable<Result<Secret>> pin_from_source();
+  bool has_pin_source() const { return source_.has_value(); }
+
+  // What the scout says of it now, and the PIN source that is for it alone.
+  void refresh(ListedToken listed, std::optional<PinSource> source);
+  const ListedToken& listed() const { return listed_; }
+  const ModuleConfig& config() const { return *config_; }
+  FaultContext context() const;
+  LoginContext login_context() const;
+  bool unlocked() const { return pool_ && pool_->usable() && logged_in_; }
+  // Its host keeps failing.
+  bool faulty() const { return slot_->failures() >= 3; }
+  const std::shared_ptr<SessionPool>& pool() const { return pool_; }
+
+ private:
+  using Ready = std::variant<std::shared_ptr<SessionPool>, host::Fault, HostLost, Error>;
+  std::shared_ptr<SessionPool> usable_pool() const;
+  boost::asio::awaitable<Ready> bring_up(Secret* given);
+  boost::asio::awaitable<Ready> open_pool();
+  boost::asio::awaitable<Ready> open_first_session();
+  boost::asio::awaitable<Result<void>> log_in_from_source(std::uint64_t attempts_seen);
+  boost::asio::awaitable<Result<void>> log_in_with(Secret pin);
+  // One try of a request: on which pool, and after how many logins.
+  struct Try {
+    std::shared_ptr<SessionPool> pool;
+    std::uint64_t epoch = 0;
+  };
+  using Attempt = std::variant<host::Reply, host::Fault, HostLost, Error>;
+  boost::asio::awaitable<Attempt> try_once(const host::Request& request, CallLimit limit, Try& now);
+  // Does what the failure asks for; an Error if nothing is left to try.
+  boost::asio::awaitable<std::optional<Error>> mend(host::Fault fault, const Try& tried,
+                                                    ReplayBudget& replays, const FaultContext& about);
+  std::optional<Error> mend_lost(const HostLost& lost, ReplayBudget& replays, const FaultContext& about);
+  boost::asio::awaitable<void> pin_was_refused();
+  void give_up_host(const std::shared_ptr<SessionPool>& pool, const std::string& why);
+  void forget_pool(const std::string& why);
+  void forget_login(const std::string& why);
+
+  boost::asio::any_io_executor executor_;
+  std::shared_ptr<const ModuleConfig> config_;
+  std::shared_ptr<HostSlot> slot_;
+  bool own_slot_;
+  std::shared_ptr<ModuleLoad> load_;
+  ListedToken listed_;
+  std::shared_ptr<PinBudget> budget_;
+  std::optional<PinSource> source_;
+
+  CoroutineMutex mutex_;  // over starting the host and logging in
+  std::shared_ptr<SessionPool> pool_;
+  bool login_required_ = true;
+  bool logged_in_ = false;
+  std::uint64_t epoch_ = 0;     // counts logins: a failure from before the newest one says nothing of it
+  std::string locked_why_;      // why the login was lost, for people
+  std::uint64_t attempts_ = 0;  // logins tried from the source
+  std::optional<Error> last_attempt_;  // how the last of them failed
+  WaitList::Clock::time_point retry_source_{};
+};
+
+}  // namespace signet

@@ -1,0 +1,269 @@
+#include "agent/tokens/token_service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "agent/tokens/found_key.h"
+#include "agent/tokens/pin_budget.h"
+#include "agent/tokens/pin_source.h"
+#include "agent/tokens/token_registry.h"
+#include "agent/tokens/token_service_factory.h"
+
+namespace signet {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kMaxLabel = 32;  // CK_TOKEN_INFO.label
+
+Error stopping_error() {
+  boost::json::object parameters;
+  parameters["retryAfterMs"] = 1000;
+  return Error(ErrorName::Busy, "The agent is stopping. Try again when it runs.", std::move(parameters));
+}
+
+Error invalid_parameter(std::string_view parameter, std::string message) {
+  boost::json::object parameters;
+  parameters["parameter"] = parameter;
+  return Error(ErrorName::InvalidParameter, std::move(message), std::move(parameters));
+}
+
+Result<void> check_label(std::string_view parameter, const std::string& label, std::size_t most) {
+  const bool printable =
+      std::ranges::none_of(label, [](char c) { return std::iscntrl(static_cast<unsigned char>(c)); });
+  if (!label.empty() && label.size() <= most && printable && label.back() != ' ') return {};
+  return invalid_parameter(parameter, "A label has 1 to " + std::to_string(most) +
+                                          " bytes, no control characters and no blank at its end.");
+}
+
+Result<void> check_new_pin(std::string_view parameter, const Secret& pin) {
+  if (!pin.empty() && pin.size() <= kMaxPinSize) return {};
+  return invalid_parameter(parameter, "A PIN has 1 to " + std::to_string(kMaxPinSize) + " bytes.");
+}
+
+Result<void> check_not_blank(const ListedToken& token) {
+  if (token.initialised) return {};
+  return invalid_parameter(
+      "token", "Token \"" + token.description.name + "\" is blank. Initialise it first: signet token init.");
+}
+
+class HostTokenService : public ReloadableTokenService {
+ public:
+  explicit HostTokenService(std::shared_ptr<TokenRegistry> registry) : registry_(std::move(registry)) {}
+
+  asio::awaitable<std::vector<ModuleDescription>> modules() override;
+  asio::awaitable<std::vector<TokenDescription>> list() override;
+  asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin) override;
+  asio::awaitable<Result<TokenDescription>> lock(std::string token) override;
+  asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
+  asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
+  asio::awaitable<Result<FoundKey>> find(std::string uri) override;
+  asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
+                                               Bytes input) override;
+  asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
+  void reload(std::vector<ModuleConfig> modules) override { registry_->reload(std::move(modules)); }
+
+ private:
+  // Each coroutine takes its own share before it first suspends, and does not touch the service afterwards.
+  std::shared_ptr<TokenRegistry> registry_;
+};
+
+asio::awaitable<std::vector<ModuleDescription>> HostTokenService::modules() {
+  const auto registry = registry_;
+  if (!registry->draining()) co_await registry->scan();
+  co_return registry->modules();
+}
+
+asio::awaitable<std::vector<TokenDescription>> HostTokenService::list() {
+  const auto registry = registry_;
+  std::vector<TokenDescription> told;
+  if (registry->draining()) co_return told;
+  const auto tokens = co_await registry->scan();
+  for (const ListedToken& token : tokens) told.push_back(token.description);
+  co_return told;
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string token,
+                                                                   std::optional<Secret> pin) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const auto found = co_await registry->resolve(token);
+  if (!found) co_return found.error();
+  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
+  const auto hosted = found->module->hosted(found->token);
+  const auto done = co_await hosted->unlock(std::move(pin));
+  if (!done) co_return done.error();
+  const TokenDescription& told = found->token.description;
+  co_return co_await registry->describe(told.module, told.label, told.serial);
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::lock(std::string token) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const auto found = co_await registry->resolve(token);
+  if (!found) co_return found.error();
+  const TokenDescription& told = found->token.description;
+  if (const auto hosted = found->module->known(told.label, told.serial)) {
+    const auto process = hosted->lock("it was locked");
+    if (process) co_await process->gone();
+  }
+  co_return co_await registry->describe(told.module, told.label, told.serial);
+}
+
+Result<void> check_init(const InitTokenRequest& request) {
+  if (auto sound = check_label("label", request.label, kMaxLabel); !sound) return sound;
+  if (auto sound = check_new_pin("soPin", request.so_pin); !sound) return sound;
+  return check_new_pin("pin", request.pin);
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::init(InitTokenRequest request) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  if (auto sound = check_init(request); !sound) co_return sound.error();
+  const auto found = co_await registry->resolve(request.token);
+  if (!found) co_return found.error();
+  const auto module = found->module;
+  const TokenDescription& told = found->token.description;
+
+  std::optional<HostedToken::Drained> drained;
+  if (const auto hosted = found->token.initialised ? module->known(told.label, told.serial) : nullptr) {
+    auto quiet = co_await hosted->drained();
+    drained.emplace(std::move(quiet));
+    const auto process = hosted->lock("the token is initialised anew");
+    if (process) co_await process->gone();
+  }
+  AdminTask task = module->admin_task(found->token);
+  const auto budget = task.login.budget;
+  const auto slot = co_await initialise_token(std::move(task), request.label, std::move(request.so_pin),
+                                              std::move(request.pin));
+  if (!slot) co_return slot.error();
+  const std::string budget_id = pin_budget_id(slot->manufacturer, slot->token.serial, slot->token.label);
+  const auto cleared = co_await budget->clear(budget_id);
+  if (!cleared) co_return cleared.error();
+  module->scout().restart("a token was initialised");  // it may not see that by itself
+  co_return co_await registry->describe(told.module, slot->token.label, slot->token.serial);
+}
+
+asio::awaitable<Result<FoundKey>> HostTokenService::generate(GenerateRequest request) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  if (auto sound = check_label("label", request.label, 255); !sound) co_return sound.error();
+  const auto found = co_await registry->resolve(request.token);
+  if (!found) co_return found.error();
+  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
+  const auto hosted = found->module->hosted(found->token);
+  Secret pin;
+  if (request.pin) {
+    pin = std::move(*request.pin);
+  } else if (found->token.login_required && !found->token.protected_path) {
+    auto from_source = co_await hosted->pin_from_source();
+    if (!from_source) co_return from_source.error();
+    pin = std::move(*from_source);
+  }
+  const auto drained = co_await hosted->drained();
+  AdminTask task = found->module->admin_task(found->token);
+  Secret for_task = pin.copy();
+  const auto made = co_await generate_on_token(std::move(task), to_host(request.algorithm), request.label,
+                                               std::move(for_task));
+  if (!made) co_return made.error();
+  co_await hosted->replace_host(drained, std::move(pin));
+  co_return to_found_key(made->key, found->token.description);
+}
+
+asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const auto parsed = parse_token_uri(uri);
+  if (!parsed) co_return parsed.error();
+  TokenUri token_part = *parsed;
+  const auto found = co_await registry->resolve(std::move(token_part));
+  if (!found) co_return found.error();
+  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
+  const auto hosted = found->module->hosted(found->token);
+  host::FindObjectsRequest search;
+  search.id = parsed->id.value_or(Bytes());
+  search.label = parsed->object.value_or(std::string());
+  const host::Request request(std::move(search));
+  FaultContext about = hosted->context();
+  about.key = uri;
+  const CallLimit limit = login_limit(hosted->config().deadlines);
+  const auto reply = co_await hosted->perform(request, limit, std::move(about));
+  if (!reply) co_return reply.error();
+  co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
+}
+
+host::Request sign_request(const KeyLocation& key, TokenMechanism mechanism, Bytes input) {
+  host::SignRequest sign;
+  sign.spki = key.spki;
+  // Where to look first. A URI that cannot be read is no reason not to find the key by its public key.
+  if (const auto uri = parse_token_uri(key.uri)) {
+    sign.id = uri->id.value_or(Bytes());
+    sign.label = uri->object.value_or(std::string());
+  }
+  sign.mechanism = to_host(mechanism);
+  sign.input = std::move(input);
+  return host::Request(std::move(sign));
+}
+
+asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, TokenMechanism mechanism,
+                                                               Bytes input) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const host::Request request = sign_request(key, mechanism, std::move(input));
+  for (int round = 0;; ++round) {
+    const auto hosted = co_await registry->locate(key.token_label, key.token_serial);
+    if (!hosted) co_return hosted.error();
+    HostedToken& token = **hosted;
+    FaultContext about = token.context();
+    about.key = key.name;
+    about.mechanism = mechanism_name(mechanism);
+    const CallLimit limit = sign_limit(token.config().deadlines);
+    auto reply = co_await token.perform(request, limit, std::move(about));
+    // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
+    if (!reply && token.closed() && !registry->draining() && round < 2) continue;
+    if (!reply) co_return reply.error();
+    auto& signed_now = std::get<host::SignReply>(*reply);
+    TokenSignature signature;
+    signature.signature = std::move(signed_now.signature);
+    signature.fresh_handle = signed_now.fresh_handle;
+    signature.removable = token.listed().description.removable;
+    co_return signature;
+  }
+}
+
+asio::awaitable<void> HostTokenService::drain(std::chrono::milliseconds deadline) {
+  const auto registry = registry_;
+  co_await registry->drain(deadline);
+}
+
+}  // namespace
+
+std::filesystem::path default_host_path() {
+  std::array<char, 4096> buffer{};
+  const ssize_t size = ::readlink("/proc/self/exe", buffer.data(), buffer.size());
+  if (size <= 0) return "signet-token-host";
+  return std::filesystem::path(std::string(buffer.data(), static_cast<std::size_t>(size))).parent_path() /
+         "signet-token-host";
+}
+
+std::unique_ptr<ReloadableTokenService> make_token_service(asio::any_io_executor executor,
+                                                           std::vector<ModuleConfig> modules,
+                                                           std::shared_ptr<PinBudget> budget,
+                                                           std::filesystem::path host_path) {
+  if (host_path.empty()) host_path = default_host_path();
+  auto registry = std::make_shared<TokenRegistry>(std::move(executor), std::move(modules),
+                                                  std::move(host_path), std::move(budget));
+  return std::make_unique<HostTokenService>(std::move(registry));
+}
+
+}  // namespace signet
