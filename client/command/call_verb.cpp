@@ -30,18 +30,18 @@ bool carries_pin(const boost::json::object& parameters) {
   return false;
 }
 
-// Parsed as the parameters of a call, in memory that is wiped: they may hold a PIN.
+// Parsed as a message's parameters, as strictly as the wire, in memory that is wiped: they may hold a PIN.
 Result<boost::json::object> parse_parameters(std::string_view text) {
-  constexpr std::string_view kHead = "{\"method\":\"\",\"parameters\":";
+  constexpr std::string_view kHead = "{\"parameters\":";
   WipedBuffer frame(kHead.begin(), kHead.end());
   frame.insert(frame.end(), text.begin(), text.end());
   frame.push_back('}');
-  auto call = parse_call(as_text(frame));
+  auto message = parse_reply(as_text(frame));
   wipe_dead_stack();
-  if (!call)
+  if (!message)
     return invalid("The parameters are not a JSON object, as in '{\"token\": \"release\"}': " +
-                   call.error().message);
-  return std::move(call->parameters);
+                   message.error().message);
+  return std::move(message->parameters);
 }
 
 Result<boost::json::object> read_parameters(const CallArguments& arguments) {
@@ -70,7 +70,8 @@ Result<Outcome> call(Session& session, const CallArguments& arguments) {
   if (!arguments.more) {
     auto reply = (*agent)->call(method, *parameters);
     if (!reply) return reply.error();
-    return Outcome(boost::json::serialize(*reply) + "\n", std::move(*reply));
+    std::string line = boost::json::serialize(*reply) + "\n";
+    return Outcome(std::move(line), std::move(*reply));
   }
   boost::json::array replies;
   const bool at_once = !session.globals().json;

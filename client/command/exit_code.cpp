@@ -3,6 +3,7 @@
 namespace signet::client {
 
 ExitCode exit_code(const Error& error) {
+  if (error.parameters.contains("interrupted")) return ExitCode::Interrupted;
   switch (error.name) {
     case ErrorName::NotInitialised:
       return ExitCode::NotInitialised;
@@ -26,9 +27,9 @@ ExitCode exit_code(const Error& error) {
     case ErrorName::LimitExceeded:
       return ExitCode::Invalid;
     case ErrorName::ConnectionFailed:
-      return error.parameters.contains("interrupted") ? ExitCode::Interrupted : ExitCode::NoAgent;
+      return ExitCode::NoAgent;
     default:
-      return error.parameters.contains("interrupted") ? ExitCode::Interrupted : ExitCode::Failed;
+      return ExitCode::Failed;
   }
 }
 

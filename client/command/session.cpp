@@ -62,8 +62,8 @@ bool Session::on_event(const Event& event) {
   if (event.kind != "pin" || !event.token || !interactive_) return true;
   auto unlocked = ask_and_unlock(*event.token);
   if (unlocked) return true;
-  note(Color::Bad, unlocked.error().message);
   // Nobody will come with the PIN: waiting for it would be in vain.
+  prompt_fault_ = unlocked.error();
   return false;
 }
 

@@ -49,6 +49,8 @@ class Session {
   template <typename Call>
   auto with_pin(Call call) -> decltype(call()) {
     auto result = call();
+    // The call was abandoned because of what happened at the prompt: that is the error.
+    if (!result && prompt_fault_) return *prompt_fault_;
     if (result || result.error().name != ErrorName::PinRequired || !interactive()) return result;
     if (auto unlocked = unlock_for(result.error()); !unlocked) return unlocked.error();
     return call();
@@ -63,6 +65,7 @@ class Session {
   GlobalOptions globals_;
   ConnectOptions options_;
   std::optional<Agent> agent_;
+  std::optional<Error> prompt_fault_;  // why an event's question was not answered
   bool interactive_;
   Paint paint_;        // for standard output
   Paint paint_notes_;  // for standard error
