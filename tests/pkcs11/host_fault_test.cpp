@@ -18,7 +18,7 @@ namespace {
 using namespace signet::host;
 
 constexpr std::uint64_t kCantLock = 0xa, kPinIncorrect = 0xa0, kAlreadyLoggedIn = 0x100, kNotLoggedIn = 0x101;
-constexpr unsigned long kUser = 1, kContextSpecific = 2;
+constexpr unsigned long kUser = 1;
 
 // A token with one key, seen through the shim.
 struct Bench {
