@@ -133,13 +133,17 @@ Error Database::fault_error() const {
 
 void Database::set_fault(int code) {
   if (fault_) return;  // the first is the cause
-  const int system_errno = handle_ ? sqlite3_system_errno(handle_) : 0;
+  // SQLite keeps the errno of some failed operations, but not of a COMMIT's: then the thread's own is the
+  // best hint.
+  const int kept = handle_ ? sqlite3_system_errno(handle_) : 0;
+  const int system_errno = kept != 0 ? kept : errno;
   fault_ =
       DatabaseFault{classify(code, system_errno), handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code)};
 }
 
 void Database::execute(const char* sql) {
   if (fault_) return;
+  errno = 0;
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) set_fault(code);
 }
@@ -174,6 +178,7 @@ Query::~Query() {
 
 bool Query::next() {
   if (!statement_ || database_.fault_) return false;
+  errno = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) database_.set_fault(code);

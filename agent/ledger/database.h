@@ -101,7 +101,8 @@ class Query {
   sqlite3_stmt* statement_;
 };
 
-// A statement that gives no rows.
+// A statement that gives no rows. Write ON CONFLICT DO NOTHING, never INSERT OR IGNORE: that swallows broken
+// CHECKs too.
 template <typename... Arguments>
 void run(Database& database, std::string_view sql, const Arguments&... arguments) {
   Query(database, sql, arguments...).next();

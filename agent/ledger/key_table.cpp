@@ -119,8 +119,8 @@ void KeyTable::store(const LedgerKey& key, std::string_view created) {
       json::serialize(to_array(key.uses)), key.token_label, key.token_serial, json::serialize(key.evidence),
       created);
   for (const std::string& use : key.uses)
-    run(database_, "INSERT OR IGNORE INTO key_uses_ever (fingerprint, use) VALUES (?1, ?2)", key.fingerprint,
-        use);
+    run(database_, "INSERT INTO key_uses_ever (fingerprint, use) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        key.fingerprint, use);
 }
 
 // A name must mean one key: it is neither an active key's name nor any other key's fingerprint or key id.

@@ -55,7 +55,8 @@ RoleRow MarkTable::role(std::int64_t repository, std::string_view name) {
 }
 
 RoleRow MarkTable::ensure_role(std::int64_t repository, std::string_view name) {
-  run(database_, "INSERT OR IGNORE INTO roles (repository, name) VALUES (?1, ?2)", repository, name);
+  run(database_, "INSERT INTO roles (repository, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING", repository,
+      name);
   return role(repository, name);
 }
 
@@ -161,10 +162,12 @@ void MarkTable::reserve_key(const ReserveRequest& request, const std::string& fi
       " AND state = 'reserved'",
       fingerprint, request.type, request.version, role, request.digest);
   run(database_,
-      "INSERT OR IGNORE INTO key_marks (fingerprint, type, version, role, digest, state)"
-      " VALUES (?1, ?2, ?3, ?4, ?5, 'reserved')",
+      "INSERT INTO key_marks (fingerprint, type, version, role, digest, state)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, 'reserved') ON CONFLICT DO NOTHING",
       fingerprint, request.type, request.version, role, request.digest);
-  run(database_, "INSERT OR IGNORE INTO key_pairs (fingerprint, type, role, released) VALUES (?1, ?2, ?3, 0)",
+  run(database_,
+      "INSERT INTO key_pairs (fingerprint, type, role, released) VALUES (?1, ?2, ?3, 0) ON CONFLICT DO "
+      "NOTHING",
       fingerprint, request.type, role);
 }
 
@@ -222,15 +225,18 @@ void MarkTable::keep_payload(const RoleRow& role, const ReserveRequest& request)
   run(database_, "DELETE FROM payloads WHERE role = ?1 AND (epoch < ?2 OR (epoch = ?2 AND version <= ?3))",
       role.id, role.epoch, request.version);
   run(database_,
-      "INSERT OR IGNORE INTO payloads (role, epoch, version, digest, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+      "INSERT INTO payloads (role, epoch, version, digest, payload) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT "
+      "DO NOTHING",
       role.id, role.epoch, request.version, request.digest, request.payload);
 }
 
 void MarkTable::add_signature(std::int64_t role, const std::string& digest, const std::string& fingerprint,
                               const json::object& signature) {
   if (!has_payload(role, digest)) return;
-  run(database_, "INSERT OR REPLACE INTO signatures (role, fingerprint, signature) VALUES (?1, ?2, ?3)", role,
-      fingerprint, json::serialize(signature));
+  run(database_,
+      "INSERT INTO signatures (role, fingerprint, signature) VALUES (?1, ?2, ?3) ON CONFLICT (role, "
+      "fingerprint) DO UPDATE SET signature = ?3",
+      role, fingerprint, json::serialize(signature));
 }
 
 std::vector<json::object> MarkTable::signatures(std::int64_t role, std::string_view digest) {

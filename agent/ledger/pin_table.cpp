@@ -74,8 +74,9 @@ Result<void> PinTable::record(std::string_view kind, const std::string& token, c
 
 void PinTable::refuse_pending(const std::string& token) {
   run(database_,
-      "INSERT OR IGNORE INTO pin_refused (token, value)"
-      " SELECT token, pending FROM pin_attempts WHERE token = ?1 AND pending IS NOT NULL",
+      "INSERT INTO pin_refused (token, value)"
+      " SELECT token, pending FROM pin_attempts WHERE token = ?1 AND pending IS NOT NULL ON CONFLICT DO "
+      "NOTHING",
       token);
   run(database_,
       "UPDATE pin_attempts SET wrong = wrong + 1, pending = NULL WHERE token = ?1 AND pending IS NOT NULL",
