@@ -1,0 +1,422 @@
+// The ledger as the agent uses it: awaited from an event loop, written by its one thread, many calls to a
+// COMMIT.
+#include <sys/resource.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <catch2/catch.hpp>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "agent/ledger/ledger.h"
+#include "tests/agent/ledger/faulty_disk.h"
+#include "tests/agent/ledger/ledger_fixture.h"
+#include "tests/support/result_printing.h"
+
+namespace signet::test {
+namespace {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+// Runs one coroutine to its end on a loop of its own; assertions stay on the test's thread.
+void run_loop(std::function<awaitable<void>()> body) {
+  asio::io_context loop;
+  std::exception_ptr failure;
+  asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) { failure = thrown; });
+  loop.run();
+  if (failure) std::rethrow_exception(failure);
+}
+
+std::vector<KeyOutcome> signatures_of(const ReserveRequest& request) {
+  std::vector<KeyOutcome> outcomes;
+  for (const std::string& fingerprint : request.fingerprints) {
+    KeyOutcome outcome;
+    outcome.fingerprint = fingerprint;
+    outcome.signature = boost::json::object{{"keyid", fingerprint}, {"sig", "00"}};
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
+
+awaitable<Result<void>> sign(Ledger& ledger, ReserveRequest request) {
+  std::vector<KeyOutcome> outcomes = signatures_of(request);
+  const auto reservation = co_await ledger.reserve(std::move(request));
+  if (!reservation) co_return reservation.error();
+  co_return co_await ledger.finish(reservation->id, std::move(outcomes));
+}
+
+// A ledger with repository "a" and the keys of `count` delegations, each with its own.
+awaitable<void> populate(Ledger& ledger, int count) {
+  auto created = co_await ledger.create_repository("a", MetadataFormat::Tuf, someone());
+  created.value();
+  for (int number = 0; number < count; ++number) {
+    LedgerKey key = make_key("k" + std::to_string(number));
+    auto added = co_await ledger.add_key(std::move(key), someone());
+    added.value();
+  }
+}
+
+ReserveRequest request_of(int number, std::int64_t version) {
+  const std::string name = std::to_string(number);
+  const std::vector<std::string> keys{"k" + name};
+  return make_request("a", "role-" + name, version, "payload " + name + " " + std::to_string(version), keys);
+}
+
+TEST_CASE("every call of the contract reaches the store and comes back", "[ledger][writer]") {
+  ScratchDir scratch;
+  auto ledger = Ledger::create(scratch.path()).value();
+  run_loop([&]() -> awaitable<void> {
+    co_await populate(*ledger, 2);
+    auto summary = co_await ledger->summary();
+    CHECK(summary->id.size() == 64);
+    CHECK(summary->records == 3);
+    auto keys = co_await ledger->keys();
+    CHECK(keys->size() == 2);
+    auto key = co_await ledger->key("k1");
+    CHECK(key->name == "k1");
+    auto adopted = co_await ledger->adopt_repository("b", MetadataFormat::Notary, TrustedRoot(), someone());
+    CHECK(adopted.error().name == ErrorName::LedgerUnavailable);  // version 0 breaks the schema
+    TrustedRoot root;
+    root.version = 1;
+    root.digest = digest_of("root");
+    adopted = co_await ledger->adopt_repository("b", MetadataFormat::Notary, std::move(root), someone());
+    CHECK(adopted);
+    auto repository = co_await ledger->repository("b");
+    CHECK(repository->root->version == 1);
+    auto repositories = co_await ledger->repositories();
+    CHECK(repositories->size() == 2);
+
+    ReserveRequest request = request_of(1, 7);
+    auto possible = co_await ledger->check(request);
+    CHECK(possible);
+    auto done = co_await sign(*ledger, request);
+    CHECK(done);
+    auto marks = co_await ledger->marks("a");
+    CHECK(marks->size() == 1);
+    auto roles = co_await ledger->key_roles(fingerprint_of("k1"));
+    CHECK(roles->size() == 1);
+    ObservedMetadata metadata = make_observed("role-1", 8, "eight");
+    auto warnings = co_await ledger->observe("a", std::move(metadata), {}, someone());
+    CHECK(warnings->empty());
+    auto observed = co_await ledger->observed("a", "role-1");
+    CHECK(observed->value().version == 8);
+    auto retired = co_await ledger->retire_key("k0", someone());
+    CHECK(retired->retired);
+
+    boost::json::object statement{{"key", "k1"}};
+    auto sequence = co_await ledger->record("message.intent", std::move(statement), {}, someone());
+    CHECK(sequence);
+    auto rows = co_await ledger->read(*sequence, 10);
+    CHECK(rows->size() == 1);
+
+    auto begun = co_await ledger->begin_pin_attempt("t", "00ff");
+    CHECK(begun);
+    auto attempts = co_await ledger->pin_attempts("t");
+    CHECK(attempts->open);
+    auto ended = co_await ledger->end_pin_attempt("t", false);
+    CHECK(ended);
+    auto reset = co_await ledger->reset_pin_attempts("t", someone());
+    CHECK(reset);
+  });
+  ledger.reset();
+  CHECK(Ledger::open(scratch.path()));
+  CHECK(Ledger::create(scratch.path()).error().name == ErrorName::AlreadyExists);
+}
+
+struct Counts {
+  std::atomic<int> groups{0}, failed_groups{0}, calls{0};
+};
+
+LedgerOptions counting(Counts& counts) {
+  LedgerOptions options;
+  options.on_group = [&counts](std::size_t calls, bool committed) {
+    ++counts.groups;
+    if (!committed) ++counts.failed_groups;
+    counts.calls += static_cast<int>(calls);
+  };
+  return options;
+}
+
+// 64 clients that sign at once must share their commits.
+TEST_CASE("concurrent calls share a commit", "[ledger][writer]") {
+  constexpr int kClients = 64;
+  constexpr int kVersions = 10;
+  ScratchDir scratch;
+  Counts counts;
+  auto ledger = create_ledger(scratch.path(), counting(counts)).value();
+  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, kClients); });
+  counts.groups = 0;
+  counts.calls = 0;
+  int succeeded = 0;
+  asio::io_context loop;
+  for (int client = 0; client < kClients; ++client) {
+    const auto body = [&ledger, &succeeded, client]() -> awaitable<void> {
+      for (int version = 1; version <= kVersions; ++version) {
+        ReserveRequest request = request_of(client, version);
+        const auto done = co_await sign(*ledger, std::move(request));
+        if (done) ++succeeded;
+      }
+    };
+    asio::co_spawn(loop, body, asio::detached);
+  }
+  loop.run();
+  CHECK(succeeded == kClients * kVersions);
+  CHECK(counts.calls == kClients * kVersions * 2);
+  INFO(counts.groups << " commits");
+  CHECK(counts.groups < counts.calls / 4);
+  CHECK(counts.failed_groups == 0);
+}
+
+// Callers on several loops in several threads: what the loop of one gets is never another's.
+TEST_CASE("calls complete on their caller's executor", "[ledger][writer]") {
+  constexpr int kThreads = 4;
+  ScratchDir scratch;
+  auto ledger = Ledger::create(scratch.path()).value();
+  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, kThreads); });
+  std::atomic<int> wrong_thread{0}, failures{0};
+  std::vector<std::thread> threads;
+  for (int number = 0; number < kThreads; ++number) {
+    threads.emplace_back([&, number] {
+      run_loop([&, number]() -> awaitable<void> {
+        const auto self = std::this_thread::get_id();
+        for (int version = 1; version <= 20; ++version) {
+          ReserveRequest request = request_of(number, version);
+          const auto done = co_await sign(*ledger, std::move(request));
+          if (!done) ++failures;
+          if (std::this_thread::get_id() != self) ++wrong_thread;
+          const auto marks = co_await ledger->marks("a");
+          if (!marks) ++failures;
+        }
+      });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong_thread == 0);
+  CHECK(failures == 0);
+}
+
+// Two clients with different bytes for one version, over and over: one wins, the other is told to wait or
+// that it lost.
+TEST_CASE("of two clients with different bytes one wins", "[ledger][writer]") {
+  ScratchDir scratch;
+  auto ledger = Ledger::create(scratch.path()).value();
+  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, 1); });
+  for (int version = 1; version <= 20; ++version) {
+    int won = 0, lost = 0;
+    asio::io_context loop;
+    for (const char* variant : {"x", "y", "z"}) {
+      const auto body = [&, variant]() -> awaitable<void> {
+        ReserveRequest request = request_of(0, version);
+        request.payload += variant;
+        request.digest = digest_of(request.payload);
+        const auto done = co_await sign(*ledger, std::move(request));
+        if (done)
+          ++won;
+        else if (done.error().name == ErrorName::Busy || done.error().name == ErrorName::VersionConflict)
+          ++lost;
+      };
+      asio::co_spawn(loop, body, asio::detached);
+    }
+    loop.run();
+    CHECK(won == 1);
+    CHECK(lost == 2);
+  }
+}
+
+// Holds the writer inside a group until released, so that a queue can be filled behind it.
+class Gate {
+ public:
+  void wait_if_closed() {
+    std::unique_lock lock(mutex_);
+    waiting_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !closed_; });
+    waiting_ = false;
+  }
+  void close() { set(true); }
+  void open() { set(false); }
+  void await_waiting() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_; });
+  }
+
+ private:
+  void set(bool closed) {
+    const std::lock_guard lock(mutex_);
+    closed_ = closed;
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool closed_ = false, waiting_ = false;
+};
+
+TEST_CASE("a full queue says Busy, but still takes what ends something", "[ledger][writer]") {
+  ScratchDir scratch;
+  Gate gate;
+  LedgerOptions options;
+  options.queue = 4;
+  options.on_group = [&gate](std::size_t, bool) { gate.wait_if_closed(); };
+  auto ledger = create_ledger(scratch.path(), options).value();
+  std::int64_t reservation = 0;
+  run_loop([&]() -> awaitable<void> {
+    co_await populate(*ledger, 1);
+    ReserveRequest request = request_of(0, 1);
+    const auto reserved = co_await ledger->reserve(std::move(request));
+    reservation = reserved->id;
+  });
+  gate.close();
+  asio::io_context loop;
+  int fine = 0, busy = 0;
+  bool finished = false;
+  const auto ask = [&]() -> awaitable<void> {
+    const auto keys = co_await ledger->keys();
+    if (keys)
+      ++fine;
+    else if (keys.error().name == ErrorName::Busy)
+      ++busy;
+  };
+  asio::co_spawn(loop, ask, asio::detached);
+  loop.poll();
+  gate.await_waiting();  // the writer holds the first call; four more may wait
+  for (int extra = 0; extra < 6; ++extra) asio::co_spawn(loop, ask, asio::detached);
+  const auto end = [&]() -> awaitable<void> {
+    std::vector<KeyOutcome> outcomes{signed_by("k0")};
+    const auto done = co_await ledger->finish(reservation, std::move(outcomes));
+    finished = done.has_value();
+  };
+  asio::co_spawn(loop, end, asio::detached);
+  loop.poll();
+  CHECK(busy == 2);
+  gate.open();
+  loop.run();
+  CHECK(fine == 5);
+  CHECK(finished);
+}
+
+// The real thing: the file may not grow. All calls of the group fail, reads go on, and it passes.
+TEST_CASE("a file size limit fails writes, not reads, and passes", "[ledger][writer]") {
+  ScratchDir scratch;
+  Counts counts;
+  auto ledger = create_ledger(scratch.path(), counting(counts)).value();
+  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, 2); });
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = 4096;
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  std::optional<Result<void>> failed;
+  bool read = false;
+  run_loop([&]() -> awaitable<void> {
+    ReserveRequest request = request_of(0, 1);
+    failed = co_await sign(*ledger, std::move(request));
+    const auto keys = co_await ledger->keys();
+    read = keys.has_value() && keys->size() == 2;
+  });
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  REQUIRE_FALSE(*failed);
+  CHECK(failed->error().name == ErrorName::LedgerUnavailable);
+  CHECK(string_parameter(failed->error(), "why") == "full");
+  CHECK(read);
+  CHECK(counts.failed_groups == 1);
+  bool passed = false;
+  run_loop([&]() -> awaitable<void> {
+    ReserveRequest request = request_of(0, 1);
+    const auto done = co_await sign(*ledger, std::move(request));
+    passed = done.has_value();
+  });
+  CHECK(passed);
+}
+
+// A commit that fails fails all that it would have carried, and only the writes.
+TEST_CASE("a failed commit takes all writes of its group", "[ledger][writer]") {
+  ScratchDir scratch;
+  FaultyDisk disk;
+  Gate gate;
+  LedgerOptions options;
+  options.vfs = disk.name();
+  options.on_group = [&gate](std::size_t, bool) { gate.wait_if_closed(); };
+  auto ledger = create_ledger(scratch.path(), options).value();
+  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, 8); });
+  gate.close();
+  asio::io_context loop;
+  int failed = 0, read = 0;
+  const auto hold = [&]() -> awaitable<void> {
+    const auto summary = co_await ledger->summary();
+    if (summary) ++read;
+  };
+  asio::co_spawn(loop, hold, asio::detached);
+  loop.poll();
+  gate.await_waiting();
+  for (int number = 0; number < 8; ++number) {
+    const auto body = [&, number]() -> awaitable<void> {
+      ReserveRequest request = request_of(number, 1);
+      const auto reserved = co_await ledger->reserve(std::move(request));
+      if (!reserved && string_parameter(reserved.error(), "why") == "io") ++failed;
+    };
+    asio::co_spawn(loop, body, asio::detached);
+    asio::co_spawn(loop, hold, asio::detached);
+  }
+  loop.poll();
+  disk.fail(DiskFault::SyncError, 0, 1);  // the writer is held: nobody uses the disk now
+  gate.open();
+  loop.run();
+  CHECK(failed == 8);
+  CHECK(read == 9);
+  int passed = 0;
+  run_loop([&]() -> awaitable<void> {
+    for (int number = 0; number < 8; ++number) {
+      ReserveRequest request = request_of(number, 1);
+      request.payload += "other";
+      request.digest = digest_of(request.payload);
+      const auto done = co_await sign(*ledger, std::move(request));
+      if (done) ++passed;
+    }
+  });
+  CHECK(passed == 8);
+}
+
+TEST_CASE("a ledger that is destroyed ends what was asked of it first", "[ledger][writer]") {
+  ScratchDir scratch;
+  auto ledger = Ledger::create(scratch.path()).value();
+  asio::io_context loop;
+  int ended = 0;
+  for (int number = 0; number < 20; ++number) {
+    const auto body = [&, number]() -> awaitable<void> {
+      LedgerKey key = make_key("k" + std::to_string(number));
+      const auto added = co_await ledger->add_key(std::move(key), someone());
+      if (added) ++ended;
+    };
+    asio::co_spawn(loop, body, asio::detached);
+  }
+  loop.poll();
+  ledger.reset();
+  loop.run();
+  CHECK(ended == 20);
+}
+
+TEST_CASE("a loop that goes away first takes its waiting calls along", "[ledger][writer]") {
+  ScratchDir scratch;
+  std::optional<asio::io_context> loop(std::in_place);
+  auto ledger = Ledger::create(scratch.path()).value();
+  const auto body = [&]() -> awaitable<void> {
+    const auto summary = co_await ledger->summary();
+    FAIL("nobody may be told");
+  };
+  asio::co_spawn(*loop, body, asio::detached);
+  loop->poll();
+  ledger.reset();  // first the ledger, then the loop: the order that the contract asks for
+  loop.reset();
+}
+
+}  // namespace
+}  // namespace signet::test
