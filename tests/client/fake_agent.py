@@ -31,7 +31,8 @@ class FakeAgent:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(self.socket_path)
         self.listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept)
+        self.thread.start()
 
     def asked(self, method):
         return [parameters for name, parameters in self.calls if name == method]
@@ -46,15 +47,15 @@ class FakeAgent:
 
     def _serve(self, connection):
         buffer = b""
-        with connection:
-            while data := connection.recv(65536):
-                buffer += data
-                while b"\0" in buffer:
-                    frame, buffer = buffer.split(b"\0", 1)
-                    try:
+        try:
+            with connection:
+                while data := connection.recv(65536):
+                    buffer += data
+                    while b"\0" in buffer:
+                        frame, buffer = buffer.split(b"\0", 1)
                         self._answer(connection, json.loads(frame))
-                    except BrokenPipeError:
-                        return
+        except ConnectionError:
+            pass  # the command has ended
 
     def _answer(self, connection, call):
         method, parameters = call["method"].rsplit(".", 1)[1], call.get("parameters", {})
@@ -82,6 +83,11 @@ class FakeAgent:
             connection.sendall(json.dumps({"parameters": event, "continues": True}).encode() + b"\0")
 
     def close(self):
+        # The thread must be out of accept() before the descriptor's number can be another agent's.
+        if self.listener.fileno() < 0:
+            return
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.listener.close()
 
 
