@@ -53,7 +53,7 @@ act_keys() {
   step "Keys, made on the token"
   tell "Each is sensitive and not extractable; the agent asks the token after the fact. Three kinds for root; an own key" \
     "for targets, for a delegation named releases, for snapshot and for timestamp."
-  generate root-p256 ecdsa-p256
+  run signet key generate root-p256 --token demo --algorithm ecdsa-p256 --use tuf
   generate root-rsa rsa-3072
   generate root-ed25519 ed25519
   generate targets ecdsa-p384
@@ -67,7 +67,7 @@ act_keys() {
   done
 }
 
-generate() { run signet key generate --token demo --name "$1" --algorithm "$2" --use tuf; }
+generate() { run_briefly signet key generate "$1" --token demo --algorithm "$2" --use tuf; }
 
 # The root's keys but for its own: ROOT_ROLES is what every version has.
 readonly root_roles=(--targets keys/targets --snapshot keys/snapshot --timestamp keys/timestamp)
@@ -108,7 +108,7 @@ act_second_root() {
     "nothing more, but for the root that removes it."
   generate root-p384 ecdsa-p384
   signet --json key show root-p384 >keys/root-p384
-  run signet key retire root-rsa
+  run_briefly signet key retire root-rsa
   metadata root draft/2.root.json --version 2 --threshold 2 --root keys/root-p256 keys/root-ed25519 keys/root-p384 "${root_roles[@]}"
   sign root draft/2.root.json 2.root.json
   observe draft/2.root.json root
@@ -142,8 +142,8 @@ refuse_second_label() {
     "version that it has signed:"
   generate other-root ed25519
   signet --json key show other-root >keys/other-root
-  run signet key retire targets
-  run signet key enrol 'pkcs11:token=demo;object=targets;type=private' --name second-label --use tuf
+  run_briefly signet key retire targets
+  run_briefly signet key enrol 'pkcs11:token=demo;object=targets;type=private' --name second-label --use tuf
   run signet repository create "$repository-2" --format tuf
   metadata root draft/other-root.json --version 1 --threshold 1 --root keys/other-root "${root_roles[@]}"
   run signet tuf sign draft/other-root.json --repository "$repository-2" --role root
@@ -180,7 +180,7 @@ finish() {
     printf 'The scratch folder %s is removed. ./dev demo --keep DIR leaves everything in DIR.\n' "$scratch"
     return
   fi
-  rm -f agent.sock logs/refusal.txt
+  rm -f agent.sock logs/refusal.txt logs/output.txt
   mkdir -p "$keep"
   cp -a "$scratch/." "$keep/"
   # The kept agent can be started again from where it lies now.

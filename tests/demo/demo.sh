@@ -66,7 +66,7 @@ export SIGNET_SOCKET=$scratch/agent.sock
 export PATH=$bin:$PATH
 readonly repository=registry.example.com/demo
 
-random_pin() { tr -dc 0-9 </dev/urandom | head -c "$1"; }
+random_pin() { printf '%0*d' "$1" "$((SRANDOM % 10 ** 9))"; }
 metadata() { run /usr/bin/python3 -I "$here/metadata.py" "$@"; }
 
 # sign ROLE FILE PUBLISHED [OPTION…]: signs a draft and puts it where a client fetches it.

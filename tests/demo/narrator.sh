@@ -19,7 +19,7 @@ step() {
   printf '\n%s%d. %s%s\n' "$title" "$step_number" "$*" "$plain"
 }
 
-tell() { printf '%s\n' "$*" | fold -s -w 110; }
+tell() { printf '%s\n' "$*" | fold -s -w 110 | sed 's/ $//'; }
 
 # The command as a person would type it: what has spaces is quoted, our own paths are short.
 show() {
@@ -38,6 +38,13 @@ indent() { sed 's/^/    /'; }
 run() {
   show "$@"
   "$@" 2>&1 | indent || give_up "That should have worked; it ended with exit status ${PIPESTATUS[0]}."
+}
+
+# As run(), for a command whose like was shown in full before: its first line is enough.
+run_briefly() {
+  show "$@"
+  "$@" >logs/output.txt 2>&1 || { indent <logs/output.txt; give_up "That should have worked."; }
+  head -n 1 logs/output.txt | indent
 }
 
 # refuse STATUS COMMAND…: a command that must fail with this exit status.
