@@ -70,7 +70,7 @@ TEST_CASE("a ledger killed while it is made is there or not", "[ledger][crash]")
     ScratchDir scratch;
     INFO("round " << round);
     // From at once to, on any machine, long enough.
-    const unsigned longest = 40'000 << (round / 15);
+    const unsigned longest = 40'000U << (round / 15);
     require_killed(live_and_die(scratch.path(), round, std::chrono::microseconds(random() % longest)));
     if (LedgerStore::open(scratch.path(), {})) {
       ++there;
