@@ -154,8 +154,9 @@ class Parser {
   }
 
   std::vector<IdlField> fields(int depth) {
+    const std::size_t line = lexer_.peek().line;
     IdlType type = fields_or_symbols(depth);
-    if (type.kind == IdlType::Kind::Enum) fail("fields are expected, \"name: type\"");
+    if (type.kind == IdlType::Kind::Enum) fail("fields are expected, \"name: type\"", line);
     return std::move(type.fields);
   }
   // "(a, b)" is an enum, "(a: int)" and "()" are structs; the first comma or colon tells.

@@ -126,4 +126,18 @@ std::vector<ModuleConfig> discover_modules(const DiscoveryPlaces& places) {
   return discovery.take();
 }
 
+std::vector<ModuleConfig> all_modules(const Config& config, const DiscoveryPlaces& places) {
+  std::vector<ModuleConfig> modules = config.modules;
+  if (!config.discover_modules) return modules;
+  const auto is_configured = [&config](const ModuleConfig& found) {
+    return std::any_of(config.modules.begin(), config.modules.end(), [&](const ModuleConfig& configured) {
+      std::error_code missing;
+      return configured.name == found.name || fs::canonical(configured.path, missing) == found.path;
+    });
+  };
+  for (ModuleConfig& found : discover_modules(places))
+    if (!is_configured(found)) modules.push_back(std::move(found));
+  return modules;
+}
+
 }  // namespace signet

@@ -27,4 +27,8 @@ DiscoveryPlaces standard_places();
 // that they read.
 std::vector<ModuleConfig> discover_modules(const DiscoveryPlaces& places);
 
+// The configured modules, and those discovered besides if the configuration wants that. A discovered module
+// whose file or name is configured gives way.
+std::vector<ModuleConfig> all_modules(const Config& config, const DiscoveryPlaces& places);
+
 }  // namespace signet

@@ -126,3 +126,25 @@ TEST_CASE("a person's module file of the same name changes the package's") {
   scratch.write("home/a.module", "disable-in: signetd\n");
   CHECK(discover_modules(places_in(scratch)).empty());
 }
+
+TEST_CASE("a configured module takes the place of a discovered one") {
+  const Scratch scratch;
+  const auto library = scratch.write("lib/libsofthsm2.so", "");
+  scratch.write("lib/b.so", "");
+  scratch.write("lib/c.so", "");
+  scratch.write("share/softhsm2.module", "module: libsofthsm2.so\n");
+  scratch.write("share/same-name.module", "module: b.so\n");
+  scratch.write("share/other.module", "module: c.so\n");
+  std::filesystem::create_symlink(library, scratch.path() / "link.so");
+  signet::Config config;
+  config.modules.resize(2);
+  config.modules[0].name = "mine";
+  config.modules[0].path = scratch.path() / "link.so";  // the same file, by another path
+  config.modules[1].name = "same-name";
+  config.modules[1].path = "/absent.so";
+  CHECK(names(signet::all_modules(config, places_in(scratch))) ==
+        std::vector<std::string>{"mine", "same-name", "other"});
+  config.discover_modules = false;
+  CHECK(names(signet::all_modules(config, places_in(scratch))) ==
+        std::vector<std::string>{"mine", "same-name"});
+}

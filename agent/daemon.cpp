@@ -1,0 +1,213 @@
+#include "agent/daemon.h"
+
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "agent/config/module_discovery.h"
+#include "agent/config/state_directory.h"
+#include "agent/daemon_setup.h"
+#include "agent/hardening.h"
+#include "agent/logging.h"
+#include "agent/service/service.h"
+#include "agent/tokens/pin_budget.h"
+#include "agent/tokens/token_service_factory.h"
+#include "agent/varlink/listener.h"
+#include "agent/varlink/server.h"
+#include "protocol/idl.h"
+
+namespace signet {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using asio::awaitable;
+using std::chrono::milliseconds;
+
+constexpr int kBadConfiguration = 2;
+constexpr milliseconds kTokensDrain{5000};
+constexpr std::size_t kOwnFiles = 256;  // beside the connections: hosts, sessions, the ledger
+
+// What cannot be started without.
+struct Places {
+  StateDirectory state;
+  Listener listener;
+};
+
+Result<Places> open_places(const DaemonOptions& options, const Config& config) {
+  Result<fs::path> socket = choose_socket(options, config);
+  if (!socket) return socket.error();
+  Result<StateDirectory> state = StateDirectory::open(choose_state(options, config));
+  if (!state) return state.error();
+  Result<Listener> listener = Listener::open({*socket, config.system});
+  if (!listener) return listener.error();
+  return Places{std::move(*state), std::move(*listener)};
+}
+
+ServiceInfo service_info() {
+  ServiceInfo info;
+  info.version = SIGNET_VERSION;
+  return info;
+}
+
+// The longest that a call in progress may take: a signature that waits for a person's touch, and its queue.
+milliseconds drain_deadline(const std::vector<ModuleConfig>& modules) {
+  milliseconds longest{10'000};
+  for (const ModuleConfig& module : modules) longest = std::max(longest, module.deadlines.sign);
+  return longest + milliseconds(5000);
+}
+
+// One agent. Its parts are destroyed in the reverse order of their members.
+class Daemon {
+ public:
+  Daemon(const DaemonOptions& options, Config config, Places places)
+      : options_(options),
+        config_(std::move(config)),
+        places_(std::move(places)),
+        budget_(std::make_shared<LedgerPinBudget>(places_.state.path(), nullptr)),
+        modules_(all_modules(config_, standard_places())),
+        tokens_(make_token_service(loop_.get_executor(), modules_, budget_)),
+        service_(loop_.get_executor(), *tokens_, places_.state.path(), places_.listener.path()),
+        dispatcher_(agent_idl(), service_.methods(), service_info()),
+        server_(loop_.get_executor(), dispatcher_,
+                config_.system ? system_rule() : same_uid_rule(::geteuid()), config_.limits),
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP) {
+    service_.count_connections([this] { return server_.connections(); });
+    service_.configure(settings());
+  }
+
+  // Until a signal ends it; then drained.
+  void run() {
+    asio::co_spawn(loop_, start(), [this](std::exception_ptr fault) {
+      if (fault) std::rethrow_exception(fault);
+    });
+    loop_.run();
+    if (server_.connections() == 0) return;
+    // Handlers that hang at a token hold references to all parts: there is no order to destroy those in. What
+    // they did is in the ledger already.
+    spdlog::warn("{} connections had calls in progress that did not end in time", server_.connections());
+    remove_socket();
+    spdlog::shutdown();
+    ::_exit(0);
+  }
+
+ private:
+  ServiceSettings settings() const {
+    ServiceSettings settings;
+    settings.shared_keys = config_.shared_keys;
+    settings.verify_every_message = config_.verify_every_message;
+    return settings;
+  }
+
+  awaitable<void> start() {
+    co_await service_.start([this](Ledger* ledger) { budget_->set_ledger(ledger); });
+    server_.start(places_.listener.fd());
+    asio::co_spawn(loop_, watch_signals(), asio::detached);
+    for (const ModuleConfig& module : modules_)
+      spdlog::info("module {}: {}", module.name, module.path.string());
+    if (modules_.empty())
+      spdlog::warn(
+          "there is no PKCS#11 module: install one (softhsm2, opensc, ykcs11, tpm2-pkcs11) or name one in "
+          "the "
+          "configuration");
+    spdlog::info("signetd {} is ready at {}, state in {}", SIGNET_VERSION, places_.listener.path().string(),
+                 places_.state.path().string());
+    ::sd_notify(0, "READY=1");
+  }
+
+  awaitable<void> watch_signals() {
+    for (;;) {
+      const int signal = co_await signals_.async_wait(asio::use_awaitable);
+      if (signal == SIGHUP) {
+        reload();
+      } else if (std::exchange(stopping_, true)) {
+        spdlog::warn("told to stop a second time: not waiting longer");
+        loop_.stop();
+      } else {
+        spdlog::info("stopping: calls in progress may end, no other is begun");
+        asio::co_spawn(loop_, stop(), asio::detached);
+      }
+    }
+  }
+
+  awaitable<void> stop() {
+    ::sd_notify(0, "STOPPING=1");
+    remove_socket();
+    co_await server_.drain(drain_deadline(modules_));
+    co_await tokens_->drain(kTokensDrain);
+    spdlog::info("stopped");
+    loop_.stop();
+  }
+
+  // A client that comes now shall be told that nobody is here, not be left in the backlog.
+  void remove_socket() {
+    std::error_code ignored;
+    fs::remove(places_.listener.path(), ignored);
+  }
+
+  // All or nothing: a bad file changes nothing.
+  void reload() {
+    Result<Config> read = read_configuration(options_);
+    if (!read)
+      return spdlog::error("the configuration was not reloaded, the old one stays: {}", read.error().message);
+    if (read->system != config_.system || read->socket != config_.socket || read->state != config_.state)
+      spdlog::warn("mode, socket and state are read at start only: restart the agent to change them");
+    read->system = config_.system;
+    config_ = std::move(*read);
+    set_up_logging(config_.log_format, config_.log_level);
+    server_.set_limits(config_.limits);
+    service_.configure(settings());
+    modules_ = all_modules(config_, standard_places());
+    tokens_->reload(modules_);
+    spdlog::info("the configuration was reloaded");
+  }
+
+  asio::io_context loop_{1};
+  const DaemonOptions options_;
+  Config config_;
+  Places places_;
+  std::shared_ptr<LedgerPinBudget> budget_;
+  std::vector<ModuleConfig> modules_;
+  std::unique_ptr<ReloadableTokenService> tokens_;
+  Service service_;
+  Dispatcher dispatcher_;
+  Server server_;
+  asio::signal_set signals_;
+  bool stopping_ = false;
+};
+
+int fail(const Error& error, int status) {
+  std::fprintf(stderr, "signetd: %s\n", error.message.c_str());
+  return status;
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  Result<Config> config = read_configuration(options);
+  if (!config) return fail(config.error(), kBadConfiguration);
+  set_up_logging(config->log_format, config->log_level);
+  const std::size_t wanted = config->limits.connections + kOwnFiles;
+  if (const std::size_t files = raise_file_limit(wanted); files < wanted)
+    spdlog::warn("only {} files may be open: fewer than the {} that limits.connections may need", files,
+                 wanted);
+  Result<Places> places = open_places(options, *config);
+  if (!places) return fail(places.error(), 1);
+  Daemon(options, std::move(*config), std::move(*places)).run();
+  return 0;
+}
+
+}  // namespace signet

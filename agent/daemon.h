@@ -1,0 +1,18 @@
+// signetd: the parts of the agent, joined, from the start to the drain.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+namespace signet {
+
+// What the command line says; it goes before the environment and the configuration.
+struct DaemonOptions {
+  std::optional<std::filesystem::path> config, socket, state;
+};
+
+// Runs until SIGTERM or SIGINT, and returns the exit status: 0 after a drain, 1 if the agent could not start
+// (the reason is on standard error), 2 for a bad configuration.
+int run_daemon(const DaemonOptions& options);
+
+}  // namespace signet

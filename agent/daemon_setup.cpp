@@ -1,0 +1,38 @@
+#include "agent/daemon_setup.h"
+
+#include <system_error>
+
+#include "agent/config/config_file.h"
+#include "agent/config/directories.h"
+#include "agent/config/state_directory.h"
+#include "protocol/socket_path.h"
+
+namespace signet {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+Result<Config> read_configuration(const DaemonOptions& options) {
+  if (options.config) return load_config(*options.config);
+  const fs::path own = personal_config_file();
+  std::error_code unreadable;  // load_config says it better
+  if (fs::exists(own, unreadable) || unreadable) return load_config(own);
+  return Config();
+}
+
+Result<fs::path> choose_socket(const DaemonOptions& options, const Config& config) {
+  if (options.socket) return fs::absolute(*options.socket);
+  if (!environment_variable("SIGNET_SOCKET").empty()) return personal_socket_path();
+  if (config.socket) return *config.socket;
+  if (config.system) return fs::path(kSystemSocket);
+  return personal_socket_path();
+}
+
+fs::path choose_state(const DaemonOptions& options, const Config& config) {
+  if (options.state) return fs::absolute(*options.state);
+  return config.state ? *config.state : default_state_directory(config.system);
+}
+
+}  // namespace signet

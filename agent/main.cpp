@@ -1,0 +1,48 @@
+// signetd: the agent's program.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "agent/daemon.h"
+#include "agent/hardening.h"
+
+namespace {
+
+constexpr char kFooter[] =
+    "Without options it serves the person who starts it: socket $XDG_RUNTIME_DIR/signet/agent.sock, state\n"
+    "$XDG_STATE_HOME/signet, configuration ~/.config/signet/signet.toml if there is one, and the PKCS#11 "
+    "modules that\n"
+    "p11-kit knows. It stays in the foreground and writes its log to standard error.\n"
+    "\n"
+    "Signals:  SIGTERM, SIGINT   let calls in progress end, then exit 0\n"
+    "          SIGHUP            read the configuration again; a bad one is refused and the old one stays\n"
+    "Exit:     0 stopped, 1 cannot start, 2 bad configuration or usage\n"
+    "See also: signet(1) talks to it: \"signet status\", \"signet init\".";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* refused = signet::harden_process();
+  if (refused != nullptr) std::fprintf(stderr, "signetd: warning: the system refused %s\n", refused);
+
+  CLI::App app{"Signet's agent: signs with keys that never leave their token.", "signetd"};
+  signet::DaemonOptions options;
+  app.add_option("--config", options.config, "Read the configuration from this file")->type_name("FILE");
+  app.add_option("--socket", options.socket, "Listen here; goes before $SIGNET_SOCKET and the configuration")
+      ->type_name("PATH");
+  app.add_option("--state", options.state, "Keep the ledger in this directory")->type_name("DIR");
+  app.set_version_flag("--version", std::string("signetd ") + SIGNET_VERSION);
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return signet::run_daemon(options);
+  } catch (const std::exception& fault) {
+    std::fprintf(stderr, "signetd: %s\n", fault.what());
+    return 1;
+  }
+}
