@@ -96,12 +96,6 @@ CLI::Option* add_option(CLI::App& app, const std::string& names, const std::stri
   return option;
 }
 
-void list_names(const CLI::App& app, const std::string& prefix, std::vector<std::string>& names) {
-  const std::string name = prefix.empty() ? app.get_name() : prefix + " " + app.get_name();
-  names.push_back(name);
-  for (const auto* one : app.get_subcommands({})) list_names(*one, name, names);
-}
-
 // The app that was parsed last: its help is what a wrong command line is pointed to.
 const CLI::App& deepest(const CLI::App& app) {
   const auto parsed = app.get_subcommands();
@@ -227,12 +221,6 @@ Parsed CommandLine::parse(int argc, const char* const* argv) {
     parsed.exit_code = ExitCode::Usage;
   }
   return parsed;
-}
-
-std::vector<std::string> CommandLine::names() const {
-  std::vector<std::string> names;
-  list_names(state_->app, {}, names);
-  return names;
 }
 
 }  // namespace signet::client

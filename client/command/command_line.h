@@ -79,8 +79,6 @@ class CommandLine {
   Verb root();
   const GlobalOptions& globals() const;
   Parsed parse(int argc, const char* const* argv);
-  // "signet", "signet token", "signet token list" …, in the order of the help.
-  std::vector<std::string> names() const;
 
  private:
   friend class Verb;
