@@ -167,9 +167,9 @@ struct SignReply {
   bool logged_in_again = false;  // the kept PIN was sent (and accepted) once more
 };
 
-// Admin mode only, after Open and Login. An empty id: the host makes one from the public key (SHA-1 of the
-// key bits). FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key
-// than asked: it is destroyed then.
+// Admin mode only, after Open and Login. An empty id: the host makes a random one of 16 bytes.
+// FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key than asked: it is
+// destroyed then.
 struct GenerateRequest {
   Algorithm algorithm = Algorithm::EcdsaP256;
   std::string label;

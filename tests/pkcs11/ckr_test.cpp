@@ -6,6 +6,8 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <vector>
 
 #include "pkcs11/ckr.h"
 
@@ -94,6 +96,21 @@ TEST_CASE("PINs, absent tokens and missing mechanisms are told apart") {
   // None of these is ever mended by sending something again.
   for (const CkrRow& row : ckr_table())
     if (row.name.starts_with("CKR_PIN_")) CHECK(row.klass == CkrClass::CallersFault);
+}
+
+TEST_CASE("docs/host-protocol.md has the table as it is") {
+  std::ifstream file(SIGNET_SOURCE_DIR "/docs/host-protocol.md");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("| 0x") && line.find("| CKR_") != std::string::npos) lines.push_back(line);
+  REQUIRE(lines.size() == ckr_table().size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const CkrRow& row = ckr_table()[i];
+    std::ostringstream expected;
+    expected << "| 0x" << std::hex << row.value << " | " << row.name << " | " << to_string(row.klass) << " | "
+             << row.why << " |";
+    CHECK(lines[i] == expected.str());
+  }
 }
 
 }  // namespace
