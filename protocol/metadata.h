@@ -89,8 +89,8 @@ struct Signed {
   std::map<std::string, TargetFile> targets;
   std::vector<DelegatedRole> delegations;
   std::optional<SuccinctRoles> succinct;
-  // snapshot ("root.json", "targets.json", "delegation.json") and timestamp ("snapshot.json"); Notary's names get
-  // the same ".json"
+  // snapshot ("root.json", "targets.json", "delegation.json") and timestamp ("snapshot.json"); Notary's names
+  // get the same ".json"
   std::map<std::string, MetaFile> meta;
   std::vector<std::string> warnings;  // e.g. a key id that does not match its key
 };
@@ -114,16 +114,18 @@ inline constexpr std::int64_t kMaxVersion = 9007199254740992;  // 2^53
 inline constexpr std::size_t kMaxKeysPerRole = 256;
 inline constexpr std::size_t kMaxKeys = 1024;  // in one "keys"; each costs a point check
 
-// `text` must be its own canonical form, byte for byte (see parse_canonical_json). MetadataInvalid with a JSON pointer
-// in `where` for what is JSON and not metadata; `why` is one of: type (of a JSON value, or `_type`), missing-member,
-// unknown-member (Notary only: its server drops what it does not know, and the signature with it), range (an integer),
-// limit, spec-version, expires, control-character (a line feed outside a key's PEM), keyid (empty), private-key,
-// public-key (Notary: not base64), undefined-key, key-twice (in one role, by key id or by public key), threshold
-// (above the number of the role's keys), role-name, role-twice, paths, succinct-roles, hashes, meta.
+// `text` must be its own canonical form, byte for byte (see parse_canonical_json). MetadataInvalid with a
+// JSON pointer in `where` for what is JSON and not metadata; `why` is one of: type (of a JSON value, or
+// `_type`), missing-member, unknown-member (Notary only: its server drops what it does not know, and the
+// signature with it), range (an integer), limit, spec-version, expires, control-character (a line feed
+// outside a key's PEM), keyid (empty), private-key, public-key (Notary: not base64), undefined-key, key-twice
+// (in one role, by key id or by public key), threshold (above the number of the role's keys), role-name,
+// role-twice, paths, succinct-roles, hashes, meta.
 Result<Signed> parse_signed(std::string_view text, MetadataFormat format);
 
-// A file as it lies in a repository: white space and order are free, "signed" is canonicalised again. Besides the above:
-// keyid-twice (two signatures of one key id), signature-encoding (neither hexadecimal nor base64, as the format has it).
+// A file as it lies in a repository: white space and order are free, "signed" is canonicalised again. Besides
+// the above: keyid-twice (two signatures of one key id), signature-encoding (neither hexadecimal nor base64,
+// as the format has it).
 Result<MetadataFile> parse_metadata_file(std::string_view text, MetadataFormat format);
 // The same, with the format told from `_type` ("root" or "Root").
 Result<MetadataFile> parse_metadata_file(std::string_view text);

@@ -73,7 +73,8 @@ Result<KeyAlgorithm> check_ec(EVP_PKEY* key) {
   if (name != SN_X9_62_prime256v1 && name != SN_secp384r1)
     return bad_key("its curve is " + std::string(name));
   const EvpKeyContext context(EVP_PKEY_CTX_new(key, nullptr));
-  if (!context || EVP_PKEY_public_check_quick(context.get()) != 1) return bad_key("its point is not on the curve");
+  if (!context || EVP_PKEY_public_check_quick(context.get()) != 1)
+    return bad_key("its point is not on the curve");
   return name == SN_secp384r1 ? KeyAlgorithm::EcdsaP384 : KeyAlgorithm::EcdsaP256;
 }
 

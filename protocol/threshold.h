@@ -12,11 +12,12 @@ namespace signet {
 
 struct ThresholdReport {
   std::int64_t threshold = 1;
-  std::vector<std::string> valid;    // key ids with a good signature; distinct public keys
-  // Key ids of the role whose signature does not verify, whose key Signet cannot use, or whose public key counted
-  // already under another key id.
+  std::vector<std::string> valid;  // key ids with a good signature; distinct public keys
+  // Key ids of the role whose signature does not verify, whose key Signet cannot use, or whose public key
+  // counted already under another key id.
   std::vector<std::string> invalid;
-  std::vector<std::string> absent;  // key ids of the role without a signature, or with TUF's empty placeholder
+  // Key ids of the role without a signature, or with TUF's empty placeholder.
+  std::vector<std::string> absent;
   bool met() const { return static_cast<std::int64_t>(valid.size()) >= threshold; }
 };
 
@@ -30,8 +31,8 @@ Result<DelegatedKeys> delegated_keys(const Signed& delegator, std::string_view r
 
 ThresholdReport count_signatures(const MetadataFile& file, const DelegatedKeys& delegated);
 
-// MetadataInvalid unless the delegator's threshold is met (why "threshold", with the report in the message) and the
-// metadata is of the role's type and the delegator's format (why "type"); NotFound as delegated_keys.
+// MetadataInvalid unless the delegator's threshold is met (why "threshold", with the report in the message)
+// and the metadata is of the role's type and the delegator's format (why "type"); NotFound as delegated_keys.
 Result<ThresholdReport> verify_threshold(const MetadataFile& file, const Signed& delegator,
                                          std::string_view role);
 // A root N + 1: version exactly + 1 (else why "root-version"), met by the old root's keys and by its own.

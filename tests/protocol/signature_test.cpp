@@ -88,7 +88,7 @@ TEST_CASE("a token is given the digest, the DigestInfo or the message") {
         "3031300d060960864801650304020105000420" + sha256_hex(message));
   CHECK(token_input_of_digest(EcdsaSha256, Bytes(32, 7)).value() == Bytes(32, 7));
   CHECK(token_input_of_digest(EcdsaSha384, Bytes(48, 7)).value() == Bytes(48, 7));
-  for (const std::size_t size : {0, 20, 31, 33, 48, 64})
+  for (const std::size_t size : {0U, 20U, 31U, 33U, 48U, 64U})
     CHECK(verdict(token_input_of_digest(EcdsaSha256, Bytes(size))) == "digest-size ");
   CHECK(verdict(token_input_of_digest(EcdsaSha384, Bytes(32))) == "digest-size ");
   CHECK(verdict(token_input_of_digest(SignatureScheme::Ed25519, Bytes(32))) == "digest-size ");
@@ -219,7 +219,7 @@ TEST_CASE("ECDSA raw goes to DER: leading zeros go, a high bit gets one") {
 }
 
 TEST_CASE("ECDSA raw of another size, or with a zero, is refused") {
-  for (const std::size_t size : {0, 1, 63, 65, 66, 95, 97, 132})
+  for (const std::size_t size : {0U, 1U, 63U, 65U, 66U, 95U, 97U, 132U})
     CHECK(verdict(ecdsa_raw_to_der(Bytes(size, 1))) == kBadEncoding);
   CHECK(verdict(ecdsa_raw_to_der(raw_of(0, 1))) == kBadEncoding);
   CHECK(verdict(ecdsa_raw_to_der(raw_of(1, 0))) == kBadEncoding);

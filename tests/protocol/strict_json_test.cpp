@@ -1,5 +1,5 @@
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 
 #include "protocol/canonical_json.h"
 #include "tests/protocol/test_documents.h"
@@ -196,14 +196,14 @@ TEST_CASE("16 MiB of targets are read and written well within a second") {
             std::string(64, 'a') + "\"},\"length\":" + std::to_string(i) + "}";
   }
   text += "}}";
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // CPU time: other tests may run beside this one
   const auto value = parse_strict_json(text, 16 * 1024 * 1024);
   REQUIRE(value);
   CHECK(canonical_json(*value).value().size() == text.size());
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  const double taken = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-  WARN("read and written in " << taken.count() << " s, in a build that is not about speed");
+  WARN("read and written in " << taken << " s, in a build that is not about speed");
 #else
-  CHECK(taken.count() < 2.0);  // 0.2 s on an idle machine
+  CHECK(taken < 1.0);  // 0.25 s measured
 #endif
 }
