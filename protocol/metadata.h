@@ -113,6 +113,7 @@ inline constexpr std::size_t kMaxMetadataSize = 12 * 1024 * 1024;
 inline constexpr std::int64_t kMaxVersion = 9007199254740992;  // 2^53
 inline constexpr std::size_t kMaxKeysPerRole = 256;
 inline constexpr std::size_t kMaxKeys = 1024;  // in one "keys"; each costs a point check
+inline constexpr std::size_t kMaxSignatures = 1024;
 
 // `text` must be its own canonical form, byte for byte (see parse_canonical_json). MetadataInvalid with a
 // JSON pointer in `where` for what is JSON and not metadata; `why` is one of: type (of a JSON value, or

@@ -33,6 +33,8 @@ SignatureEntry read_signature(const JsonNode& node, MetadataFormat format) {
 std::vector<SignatureEntry> read_signatures(const JsonNode& list, MetadataFormat format) {
   std::vector<SignatureEntry> out;
   std::set<std::string> keyids;
+  if (list.array().size() > kMaxSignatures)
+    list.refuse("limit", "there are more than " + std::to_string(kMaxSignatures) + " signatures");
   list.each_element([&](const JsonNode& element) {
     out.push_back(read_signature(element, format));
     if (!keyids.insert(out.back().keyid).second)

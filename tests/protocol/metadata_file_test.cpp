@@ -45,6 +45,14 @@ TEST_CASE("a file's signatures are one for each key id, in the format's encoding
         "unknown-member /signatures/0/x");
 }
 
+TEST_CASE("more than 1024 signatures are refused") {
+  json::array signatures;
+  for (int i = 0; i < 1024; ++i) signatures.push_back({{"keyid", std::to_string(i)}, {"sig", "00"}});
+  CHECK(tuf_verdict(signatures) == "accepted");
+  signatures.push_back({{"keyid", "one more"}, {"sig", "00"}});
+  CHECK(tuf_verdict(signatures) == "limit /signatures");
+}
+
 TEST_CASE("what is wrong below signed is told from the top of the file") {
   const auto file = envelope(tuf_root().with("/version", 0).object(), {});
   CHECK(verdict(parse_metadata_file(file, MetadataFormat::Tuf)) == "range /signed/version");
