@@ -23,7 +23,9 @@ class WipingResource final : public boost::json::memory_resource {
 }  // namespace
 
 boost::json::storage_ptr make_secret_storage() {
-  return boost::json::make_shared_resource<WipingResource>();
+  static auto* const resource =
+      new WipingResource;  // never destroyed: values with static lifetime may use it
+  return resource;
 }
 
 Secret to_secret(const boost::json::string& text) {

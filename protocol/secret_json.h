@@ -38,9 +38,10 @@ inline std::string_view as_text(const WipedBuffer& buffer) {
   return {buffer.data(), buffer.size()};
 }
 
-// A new memory resource for one message. Everything that a boost::json value takes from it is wiped when it
-// is freed, also when a string or a table grows. Values share its ownership, and a copy made with another
-// storage leaves it: give this storage to every value that shall hold a secret. Thread safe.
+// Memory for a boost::json value that may hold a secret: everything that the value takes from it is wiped
+// when it is freed, also when a string or a table grows. A value keeps the storage that it was made with, and
+// assigning to it copies into that storage: give this one to the value's constructor. One resource for the
+// whole process; thread safe.
 boost::json::storage_ptr make_secret_storage();
 
 // Copies a string into a Secret. The original is wiped with its storage.

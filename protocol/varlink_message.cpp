@@ -93,8 +93,7 @@ WipedBuffer finish(WipedBuffer out) {
 Result<VarlinkCall> parse_call(std::string_view frame, json::storage_ptr storage) {
   Result<json::object> object = parse_object(frame, storage);
   if (!object) return object.error();
-  VarlinkCall call;
-  call.parameters = json::object(std::move(storage));
+  VarlinkCall call(std::move(storage));
   for (json::key_value_pair& member : *object)
     if (Result<void> read = read_call_member(member, call); !read) return read.error();
   if (call.method.empty()) return wrong_member("method", "given, as \"interface.Method\"");
@@ -104,8 +103,7 @@ Result<VarlinkCall> parse_call(std::string_view frame, json::storage_ptr storage
 Result<VarlinkReply> parse_reply(std::string_view frame, json::storage_ptr storage) {
   Result<json::object> object = parse_object(frame, storage);
   if (!object) return object.error();
-  VarlinkReply reply;
-  reply.parameters = json::object(std::move(storage));
+  VarlinkReply reply(std::move(storage));
   for (json::key_value_pair& member : *object) {
     Result<void> read;  // members that we do not know are a newer service's: ignored
     if (member.key() == "parameters") read = read_parameters(member, reply.parameters);

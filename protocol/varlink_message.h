@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/result.h"
@@ -28,6 +29,10 @@ namespace signet {
 inline constexpr std::size_t kMaxFrameDepth = 16;
 
 struct VarlinkCall {
+  // `storage`: of the parameters, for life; what is assigned to them is copied into it.
+  explicit VarlinkCall(boost::json::storage_ptr storage = make_secret_storage())
+      : parameters(std::move(storage)) {}
+
   std::string method;              // with its interface: "org.signet.Agent.SignMetadata"
   boost::json::object parameters;  // empty if the frame has none
   bool oneway = false;             // no reply wanted
@@ -36,6 +41,8 @@ struct VarlinkCall {
 };
 
 struct VarlinkReply {
+  explicit VarlinkReply(boost::json::storage_ptr storage = {}) : parameters(std::move(storage)) {}
+
   std::string error;               // the error's wire name; empty for success
   boost::json::object parameters;  // of the reply or of the error
   bool continues = false;          // more replies follow

@@ -29,6 +29,7 @@ method Throw() -> ()
 method Missing() -> ()
 method Sum(numbers: []int, scale: ?int) -> (sum: int)
 method SignMetadata(signed: string) -> (size: int)
+method Unlock(token: string, pin: ?string) -> (size: int)
 )";
 
 Reply stream(Call call) {
@@ -96,6 +97,13 @@ MethodTable ServerFixture::methods() {
     for (const json::value& number : call.parameters.at("numbers").get_array()) sum += number.get_int64();
     json::object reply;
     reply["sum"] = sum;
+    co_return reply;
+  };
+  table["Unlock"].handler = [](Call call) -> Reply {
+    const Result<std::optional<Secret>> pin = secret_member(call.parameters, "pin");
+    if (!pin) co_return pin.error();
+    json::object reply;
+    reply["size"] = pin->has_value() ? (*pin)->size() : 0;
     co_return reply;
   };
   table["SignMetadata"].handler = [](Call call) -> Reply {

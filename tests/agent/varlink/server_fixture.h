@@ -25,6 +25,7 @@ namespace signet::test {
 //   Missing() -> ()                    declared, not implemented
 //   Sum(numbers: []int, scale: ?int) -> (sum: int)
 //   SignMetadata(signed) -> (size)     a large method
+//   Unlock(token, pin: ?string) -> (size)   takes the PIN as handlers should
 class ServerFixture {
  public:
   explicit ServerFixture(Limits limits = {}, PeerRule rule = {});
