@@ -1,0 +1,170 @@
+// The interface definition against what the agent really does: each method is there, and what it answers,
+// replies and errors alike, has the fields and types that the definition says.
+#include <boost/json/serialize.hpp>
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "agent/varlink/dispatcher.h"
+#include "protocol/canonical_json.h"
+#include "protocol/idl.h"
+#include "tests/agent/service/agent_under_test.h"
+#include "tests/support/result_printing.h"
+
+using namespace signet;
+using namespace signet::test;
+namespace json = boost::json;
+
+namespace {
+
+std::set<std::string> names(const auto& map) {
+  std::set<std::string> out;
+  for (const auto& entry : map) out.insert(entry.first);
+  return out;
+}
+
+// An agent whose every call and answer is held against the definition.
+class HeldAgent {
+ public:
+  Reply call(const std::string& method, const json::object& parameters) {
+    CAPTURE(method, json::serialize(parameters));
+    const IdlMethod& declared = agent_idl().methods.at(method);
+    CHECK(check_fields(agent_idl(), declared.parameters, parameters));
+    const Reply reply = agent.call(method, parameters);
+    if (reply) {
+      CHECK(check_fields(agent_idl(), declared.reply, *reply));
+      answered.insert(method);
+    } else {
+      check_error(reply.error());
+    }
+    return reply;
+  }
+
+  AgentUnderTest agent;
+  std::set<std::string> answered;  // with a reply, not an error
+  std::set<std::string> errors;
+
+ private:
+  void check_error(const Error& error) {
+    const std::string name(short_name(error.name));
+    CAPTURE(name, error.message);
+    const IdlInterface& idl = agent_idl().errors.contains(name) ? agent_idl() : service_idl();
+    json::object parameters = error.parameters;
+    if (&idl == &agent_idl()) parameters["message"] = error.message;  // as it goes over the wire
+    CHECK(check_fields(idl, idl.errors.at(name), parameters));
+    CHECK_FALSE(error.message.empty());
+    errors.insert(name);
+  }
+};
+
+void use_keys(HeldAgent& held) {
+  held.call("ShowKey", {{"key", "root"}});
+  held.call("ListKeys", {{"repository", nullptr}, {"role", nullptr}});
+  held.call("GenerateKey", {{"token", "software"},
+                            {"name", "message"},
+                            {"algorithm", "ecdsa-p256"},
+                            {"uses", {"message", "digest"}},
+                            {"pin", nullptr}});
+  held.call("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}});
+  held.call("SignMessage", {{"key", "message"}, {"message", "!"}});
+  held.call("SignMessage", {{"key", "message"}});
+  held.call("SignMessage", {{"key", "root"}, {"message", "aGVsbG8="}});
+  held.call("SignMessage", {{"key", "nobody's"}, {"message", "aGVsbG8="}});
+  const Reply message = held.call("ShowKey", {{"key", "message"}});
+  held.call("EnrolKey", {{"uri", message->at("key").at("uri")}, {"name", "again"}, {"uses", {"message"}}});
+  held.call("RetireKey", {{"key", "message"}});
+  held.call("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}});
+  held.call("EnrolKey", {{"uri", message->at("key").at("uri")}, {"name", "again"}, {"uses", {"message"}}});
+}
+
+void use_repositories(HeldAgent& held) {
+  const std::map<std::string, RoleSpec> roles{{"root", {{"root"}, 1}},
+                                              {"targets", {{"targets"}, 1}},
+                                              {"snapshot", {{"snapshot"}, 1}},
+                                              {"timestamp", {{"timestamp"}, 1}}};
+  const auto root = root_metadata(held.agent, 1, roles);
+  held.call("CreateRepository", {{"name", "a.example/b"}, {"format", "tuf"}});
+  held.call("CreateRepository", {{"name", "a.example/b"}, {"format", "tuf"}});
+  json::object dry = sign_parameters("a.example/b", "root", root);
+  dry["dryRun"] = true;
+  held.call("SignMetadata", dry);
+  const Reply signed_root = held.call("SignMetadata", sign_parameters("a.example/b", "root", root));
+  REQUIRE(signed_root);
+  const std::string file = metadata_file(root, {signed_root});
+  held.call("ObserveMetadata", {{"repository", "a.example/b"}, {"role", "root"}, {"metadata", file}});
+  held.call("AdoptRepository", {{"name", "c.example/d"}, {"format", "tuf"}, {"root", file}});
+  held.call("AdoptRepository", {{"name", "c.example/e"}, {"format", "tuf"}, {"root", "{}"}});
+  held.call("SignMetadata", sign_parameters("a.example/b", "targets", targets_metadata(1)));
+  held.call("SignMetadata", sign_parameters("a.example/b", "targets", targets_metadata(1, "other bytes")));
+  json::object wrong = sign_parameters("a.example/b", "targets", targets_metadata(2));
+  wrong["keys"] = {"snapshot"};
+  held.call("SignMetadata", wrong);
+  json::object bad = sign_parameters("a.example/b", "targets", targets_metadata(2));
+  bad["signed"] = "{ }";
+  held.call("SignMetadata", bad);
+  held.agent.tokens.sign_errors.emplace(
+      "targets", Error(ErrorName::TokenAbsent, "Insert it.", {{"label", "l"}, {"serial", "s"}}));
+  held.call("SignMetadata", sign_parameters("a.example/b", "targets", targets_metadata(2)));
+  held.agent.tokens.sign_errors.clear();
+  held.call("ListKeys", {{"repository", "a.example/b"}, {"role", "targets"}});
+  held.call("ListRepositories", {});
+}
+
+}  // namespace
+
+TEST_CASE("the agent has every method of the definition, and no other") {
+  AgentUnderTest agent;
+  CHECK(names(agent.methods) == names(agent_idl().methods));
+  for (const auto& [name, method] : agent.methods) {
+    CAPTURE(name);
+    CHECK(static_cast<bool>(method.handler));
+    CHECK_FALSE(method.allow_oneway);
+    // Events are for those that may wait for a person: those whose reply has room for one.
+    const auto& reply = agent_idl().methods.at(name).reply;
+    const bool has_event =
+        std::any_of(reply.begin(), reply.end(), [](const IdlField& field) { return field.name == "event"; });
+    CHECK(method.allow_more == has_event);
+  }
+}
+
+TEST_CASE("the dispatcher finds every method of the definition") {
+  AgentUnderTest agent;
+  const Dispatcher dispatcher(agent_idl(), agent.methods, ServiceInfo());
+  for (const auto& [name, declared] : agent_idl().methods) {
+    VarlinkCall call;
+    call.method = "org.signet.Agent." + name;
+    const auto target = dispatcher.resolve(call);
+    CAPTURE(name);
+    const bool takes_nothing =
+        std::all_of(declared.parameters.begin(), declared.parameters.end(),
+                    [](const auto& field) { return field.type.kind == IdlType::Kind::Nullable; });
+    CHECK(target.has_value() == takes_nothing);
+    if (!target) CHECK(target.error().name == ErrorName::InvalidParameter);
+  }
+}
+
+TEST_CASE("what the agent answers is what the definition says") {
+  HeldAgent held;
+  held.agent.make_keys({"root", "targets", "snapshot", "timestamp"});
+  held.call("Status", {});
+  held.call("CreateLedger", {});  // there is one
+  held.call("ListTokens", {});
+  held.call("InitToken", {{"token", "software"}, {"label", "l"}, {"soPin", "1"}, {"pin", "2"}});
+  held.call("UnlockToken", {{"token", "software"}, {"pin", "1234"}});
+  held.call("LockToken", {{"token", "software"}});
+  use_keys(held);
+  use_repositories(held);
+  held.call("ReadLedger", {{"first", 1}, {"limit", 1000}});
+  held.call("ReadLedger", {{"first", 1}, {"limit", 0}});
+  std::set<std::string> expected = names(agent_idl().methods);
+  expected.erase("CreateLedger");  // answered with AlreadyExists here
+  expected.erase("InitToken");     // not by these tokens
+  expected.erase("UnlockToken");
+  expected.erase("LockToken");
+  for (const char* optional : {"InitToken", "UnlockToken", "LockToken"}) held.answered.erase(optional);
+  CHECK(held.answered == expected);
+  for (const char* error : {"AlreadyExists", "NotFound", "KeyRefused", "MetadataInvalid", "VersionConflict",
+                            "TokenAbsent", "InvalidParameter"}) {
+    CAPTURE(error);
+    CHECK(held.errors.contains(error));
+  }
+}
