@@ -44,9 +44,10 @@ std::string root_progress(const MetadataFile& file) {
   auto keys = delegated_keys(file.content, "root");
   if (!keys) return {};
   const ThresholdReport count = count_signatures(file, *keys);
-  const std::string have = std::to_string(count.valid.size()) + " of " + std::to_string(count.threshold);
-  return count.met() ? "  Its own threshold is met: " + have + " signatures.\n"
-                     : "  It has " + have + " signatures of its own root keys: others must sign it, too.\n";
+  const std::string have = count_of(count.valid.size(), "good signature", "good signatures") +
+                           " of its own root keys, " + std::to_string(count.threshold) +
+                           (count.threshold == 1 ? " is needed" : " are needed");
+  return "  It has " + have + (count.met() ? ".\n" : ": others must sign it, too.\n");
 }
 
 ExitCode exit_code_of(const SigningReport& report) {

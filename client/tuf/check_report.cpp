@@ -21,6 +21,11 @@ void CheckReport::add(Finding finding, std::string file, std::string role, std::
   steps.push_back(std::move(step));
 }
 
+std::string threshold_text(std::size_t valid, std::int64_t threshold, const std::string& delegator) {
+  return "has " + std::to_string(valid) + (valid == 1 ? " good signature, " : " good signatures, ") +
+         delegator + " asks for " + std::to_string(threshold);
+}
+
 void check_expiry(const Signed& content, const std::string& file, const std::string& role,
                   const CheckOptions& options, CheckReport& report) {
   // TUF 1.0 section 5: metadata is expired from that moment on.

@@ -32,6 +32,9 @@ struct CheckOptions {
   bool allow_expired = false;  // expired metadata is a warning only
 };
 
+// "has 3 good signatures, root 1 asks for 2".
+std::string threshold_text(std::size_t valid, std::int64_t threshold, const std::string& delegator);
+
 // One step about the expiry of `content`, if there is something to say about it.
 void check_expiry(const Signed& content, const std::string& file, const std::string& role,
                   const CheckOptions& options, CheckReport& report);

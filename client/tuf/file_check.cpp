@@ -41,10 +41,8 @@ bool judge(RoleFile& file, const Signed& delegator, const std::string& delegator
   auto signatures = verify_threshold(file.file.metadata, delegator, file.role);
   file.verified = signatures.has_value();
   report.add(file.verified ? Finding::Good : Finding::Bad, file.file.name, file.role, content.version,
-             file.verified
-                 ? std::to_string(signatures->valid.size()) + " of " + std::to_string(signatures->threshold) +
-                       " signatures that " + delegator_name + " asks for"
-                 : signatures.error().message);
+             file.verified ? threshold_text(signatures->valid.size(), signatures->threshold, delegator_name)
+                           : signatures.error().message);
   check_expiry(content, file.file.name, file.role, options, report);
   return true;
 }

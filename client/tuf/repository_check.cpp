@@ -32,6 +32,11 @@ std::string difference(const std::optional<std::int64_t>& length,
   return known ? "" : "has no hash of an algorithm that is known here (sha256, sha512)";
 }
 
+std::string files_text(std::size_t count, const char* one, const char* many) {
+  return std::to_string(count) + (count == 1 ? " target file " : " target files ") +
+         (count == 1 ? one : many);
+}
+
 // Where a target lies: below its path, and with consistent snapshots its name begins with its hash.
 std::vector<std::string> target_places(const std::string& path, const TargetFile& target, bool consistent) {
   std::vector<std::string> places;
@@ -146,8 +151,7 @@ bool Check::check_signatures(const LoadedFile& file, const Signed& delegator,
     return false;
   }
   report_.add(Finding::Good, file.name, role, content.version,
-              std::to_string(signatures->valid.size()) + " of " + std::to_string(signatures->threshold) +
-                  " signatures that " + delegator_name + " asks for");
+              threshold_text(signatures->valid.size(), signatures->threshold, delegator_name));
   check_expiry(content, file.name, role, options_, report_);
   return true;
 }
@@ -263,10 +267,10 @@ Result<void> Check::check_targets(const LoadedFile& file, const std::string& rol
   }
   if (good > 0)
     report_.add(Finding::Good, file.name, role, content.version,
-                std::to_string(good) + " target files are as listed");
+                files_text(good, "is as listed", "are as listed"));
   if (absent > 0)
     report_.add(Finding::Warning, file.name, role, content.version,
-                std::to_string(absent) + " target files are not here");
+                files_text(absent, "is not here", "are not here"));
   return {};
 }
 

@@ -9,9 +9,12 @@ int main(int argc, char** argv) {
   options.socket = argv[1];
   auto agent = signet::client::Agent::connect(options);
   if (!agent) {
-    std::fprintf(stderr, "%s\n", agent.error().message.c_str());
+    std::fprintf(stderr, "%s: %s\n", std::string(signet::short_name(agent.error().name)).c_str(),
+                 agent.error().message.c_str());
     return 3;
   }
+  const signet::Secret pin("1234");
+  if (!agent->unlock_token("release", pin.copy())) return 1;
   auto keys = agent->list_keys();
   if (!keys) return 1;
   for (const auto& key : *keys) std::printf("%s %s\n", key.name.c_str(), key.algorithm.c_str());

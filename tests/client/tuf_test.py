@@ -130,7 +130,7 @@ class Sign(TufTest):
         text = self.run_signet("tuf", "sign", "2.root.json")
         self.assertIn("missing     " + b.keyid[:16] + ": Insert YubiKey 15835999.", text)
         self.assertIn("missing     eeeeeeeeeeeeeeee: not enrolled with this agent", text)
-        self.assertIn("0 of 2 signatures of its own root keys", text)  # "00ff" is no good signature
+        self.assertIn("It has 0 good signatures of its own root keys, 2 are needed: others", text)  # "00ff" is no good signature
         self.run_signet("tuf", "sign", "2.root.json", "--key", "root-b", code=5)
 
     def test_a_key_that_failed_is_the_exit_code_and_the_others_signatures_are_kept(self):
@@ -242,7 +242,7 @@ class ShowAndVerify(TufTest):
         for folder in ("repository", "repository/metadata", "./repository/metadata/"):
             text = self.run_signet("tuf", "verify", folder, "--root", "root.json")
             self.assertTrue(text.endswith("Verified.\n"), text)
-            self.assertIn("targets.json (targets 1): 1 target files are as listed", text)
+            self.assertIn("targets.json (targets 1): 1 target file is as listed", text)
         report = self.run_signet("--json", "tuf", "verify", "repository", "--root", "root.json")
         self.assertTrue(report["verified"])
         self.assertEqual({step["finding"] for step in report["steps"]}, {"good"})
@@ -255,7 +255,7 @@ class ShowAndVerify(TufTest):
         self.assertTrue(text.endswith("NOT verified.\n"))
         (self.directory / "empty").mkdir()
         text = self.run_signet("tuf", "verify", "repository", "--root", "root.json", "--targets", "empty")
-        self.assertIn("1 target files are not here", text)
+        self.assertIn("1 target file is not here", text)
 
     def test_a_target_s_path_does_not_lead_out_of_its_folder(self):
         a = self.keys[0]
