@@ -107,11 +107,10 @@ Database::Database(const std::filesystem::path& file, const char* vfs) : file_(f
   sqlite3_busy_timeout(handle_, 500);
   // SQLite falls back to reading where it may not write.
   if (sqlite3_db_readonly(handle_, "main") == 1) set_fault(SQLITE_READONLY);
-  // Exclusive: nobody reads or changes the ledger behind the agent's back, and no shared memory file is
-  // needed. FULL: each COMMIT is on the disk before it returns. Savepoints spill to memory, not to files
-  // elsewhere.
+  // FULL: each COMMIT is on the disk before it returns. Savepoints spill to memory, not to files elsewhere.
+  // Locking stays SQLite's usual one, so that a backup can be taken while the agent runs.
   execute(
-      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
       "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384;"
       "PRAGMA journal_size_limit = 67108864");
 }

@@ -38,8 +38,8 @@ class Query;
 
 class Database {
  public:
-  // Opens an existing file, for this connection alone (an exclusive lock from the first access on).
-  // vfs: a name that is registered with SQLite; null: the system's. Faults of opening are the fault().
+  // Opens an existing file. vfs: a name that is registered with SQLite; null: the system's. Faults of opening
+  // are the fault().
   Database(const std::filesystem::path& file, const char* vfs);
   ~Database();
   Database(const Database&) = delete;

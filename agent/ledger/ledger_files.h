@@ -1,4 +1,5 @@
-// The ledger's file: DIRECTORY/ledger.db (0600), with SQLite's ledger.db-wal beside it while it is open.
+// The ledger's file: DIRECTORY/ledger.db (0600), with SQLite's ledger.db-wal and ledger.db-shm beside it
+// while it is open.
 #pragma once
 
 #include <filesystem>

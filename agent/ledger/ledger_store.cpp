@@ -60,6 +60,7 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::filesystem::pa
   if (const auto checked = check_ledger_file(directory); !checked) return checked.error();
   remove_unfinished_ledger(directory);
   std::unique_ptr<LedgerStore> store(new LedgerStore(ledger_file(directory), options));
+  if (const auto known = check_identity(store->database_); !known) return known.error();
   if (const auto prepared = store->prepare(store->records_.now()); !prepared) return prepared.error();
   // What an earlier process could not bring to the disk for sure (a failed fsync leaves clean pages in the
   // cache) is brought there now, before anything new leans on it.

@@ -194,16 +194,19 @@ std::span<const Migration> ledger_migrations() {
   return kMigrations;
 }
 
+Result<void> check_identity(Database& database) {
+  const std::int64_t application = pragma(database, "PRAGMA application_id");
+  if (database.fault()) return database.fault_error();
+  if (application == kLedgerApplicationId) return {};
+  return unavailable(
+      "not-a-ledger",
+      "The file is empty, or another program's database: no ledger of Signet. Restore a backup of the "
+      "ledger, or give the agent the right state directory (--state).");
+}
+
 Result<void> migrate(Database& database, std::span<const Migration> migrations, std::string_view time) {
   const std::int64_t present = pragma(database, "PRAGMA user_version");
-  const std::int64_t application = pragma(database, "PRAGMA application_id");
-  const std::int64_t tables = pragma(database, "SELECT count(*) FROM sqlite_schema");
   if (database.fault()) return database.fault_error();
-  if (application != kLedgerApplicationId && tables > 0)
-    return unavailable(
-        "not-a-ledger",
-        "The file is an SQLite database, but not a ledger of Signet. Give the agent the right state "
-        "directory (--state).");
   const std::int64_t newest = migrations.back().version;
   if (present > newest)
     return unavailable("newer-version", "The ledger was written by a newer Signet: its schema is version " +

@@ -21,9 +21,12 @@ struct Migration {
 // From an empty file (version 0) to the present version, in order, without gaps.
 std::span<const Migration> ledger_migrations();
 
-// Applies, each in one transaction with its row in the table "migrations", what the file lacks. Faults are
-// the database's. LedgerUnavailable for a file that is no ledger (why not-a-ledger) or was written by a newer
-// program (why newer-version): such a file is left as it is.
+// LedgerUnavailable (why not-a-ledger) for any file but a ledger: also for an empty one, which would forget
+// everything.
+Result<void> check_identity(Database& database);
+
+// Applies, each in one transaction with its row in the table "migrations", what the file lacks.
+// LedgerUnavailable (why newer-version) for a file that a newer program wrote: it is left as it is.
 Result<void> migrate(Database& database, std::span<const Migration> migrations, std::string_view time);
 
 // LedgerUnavailable (why corrupt) unless SQLite's own check, the foreign keys and the sequence of the records

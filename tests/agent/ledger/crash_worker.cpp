@@ -69,7 +69,6 @@ awaitable<void> sign_once(Ledger& ledger, const RoleOfTest& role, std::int64_t v
   sighting.role = request.role;
   sighting.version = request.version;
   sighting.digest = request.digest;
-  sighting.supersede = request.supersede;
   const auto reservation = co_await ledger.reserve(std::move(request));
   if (!reservation) co_return;
   std::vector<KeyOutcome> outcomes;

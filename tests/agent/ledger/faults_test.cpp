@@ -31,7 +31,6 @@ Sighting left(const ReserveRequest& request) {
   sighting.role = request.role;
   sighting.version = request.version;
   sighting.digest = request.digest;
-  sighting.supersede = request.supersede;
   sighting.fingerprints = request.fingerprints;
   return sighting;
 }

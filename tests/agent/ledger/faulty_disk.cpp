@@ -70,15 +70,25 @@ struct FaultyFile {
   static int characteristics(sqlite3_file* file) {
     return system(file)->pMethods->xDeviceCharacteristics(system(file));
   }
+  static int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** memory) {
+    return system(file)->pMethods->xShmMap(system(file), region, size, extend, memory);
+  }
+  static int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
+    return system(file)->pMethods->xShmLock(system(file), offset, count, flags);
+  }
+  static void shm_barrier(sqlite3_file* file) { system(file)->pMethods->xShmBarrier(system(file)); }
+  static int shm_unmap(sqlite3_file* file, int remove) {
+    return system(file)->pMethods->xShmUnmap(system(file), remove);
+  }
 };
 
 namespace {
 
-// Version 1: no shared memory, no memory mapping. A ledger needs neither.
+// Version 2: with shared memory (the index of the write-ahead log: it is no part of what a disk keeps).
 const sqlite3_io_methods* methods() {
   static const sqlite3_io_methods table = [] {
     sqlite3_io_methods made{};
-    made.iVersion = 1;
+    made.iVersion = 2;
     made.xClose = FaultyFile::close;
     made.xRead = FaultyFile::read;
     made.xWrite = FaultyFile::write;
@@ -91,6 +101,10 @@ const sqlite3_io_methods* methods() {
     made.xFileControl = FaultyFile::control;
     made.xSectorSize = FaultyFile::sector_size;
     made.xDeviceCharacteristics = FaultyFile::characteristics;
+    made.xShmMap = FaultyFile::shm_map;
+    made.xShmLock = FaultyFile::shm_lock;
+    made.xShmBarrier = FaultyFile::shm_barrier;
+    made.xShmUnmap = FaultyFile::shm_unmap;
     return made;
   }();
   return &table;

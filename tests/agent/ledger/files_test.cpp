@@ -106,6 +106,14 @@ TEST_CASE("another program's database is left alone", "[ledger]") {
   execute(ledger_file(scratch.path()), "SELECT x FROM theirs");
 }
 
+// A ledger that was emptied must not start anew: it would have forgotten every release.
+TEST_CASE("an empty file is no ledger", "[ledger]") {
+  LedgerBench bench;
+  bench.close();
+  fs::resize_file(ledger_file(bench.directory()), 0);
+  CHECK(why(open_error(bench.directory())) == "not-a-ledger");
+}
+
 TEST_CASE("what is no database at all is refused", "[ledger]") {
   ScratchDir scratch;
   std::ofstream(ledger_file(scratch.path())) << std::string(8192, 'x');
@@ -113,9 +121,41 @@ TEST_CASE("what is no database at all is refused", "[ledger]") {
   CHECK(why(open_error(scratch.path())) == "corrupt");
 }
 
-TEST_CASE("a second opening of a ledger in use is refused", "[ledger]") {
+TEST_CASE("another program that writes is waited for, then named", "[ledger]") {
   LedgerBench bench;
-  CHECK(why(open_error(bench.directory())) == "locked");
+  bench.populate();
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(ledger_file(bench.directory()).c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+  CHECK(why(bench.reserve(make_request("a", "targets", 2, "two")).error()) == "locked");
+  REQUIRE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK);
+  REQUIRE(bench.sign(make_request("a", "targets", 2, "two")));
+  sqlite3_close(other);
+}
+
+// What docs/ledger.md tells people to do: sqlite3 ledger.db ".backup copy".
+TEST_CASE("a backup is taken while the ledger is in use", "[ledger]") {
+  LedgerBench bench;
+  bench.populate();
+  REQUIRE(bench.sign(make_request("a", "targets", 2, "two")));
+  ScratchDir scratch;
+  sqlite3* other = nullptr;
+  sqlite3* copy = nullptr;
+  REQUIRE(sqlite3_open(ledger_file(bench.directory()).c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_open(ledger_file(scratch.path()).c_str(), &copy) == SQLITE_OK);
+  sqlite3_backup* backup = sqlite3_backup_init(copy, "main", other, "main");
+  REQUIRE(backup != nullptr);
+  CHECK(sqlite3_backup_step(backup, 1) == SQLITE_OK);  // in the middle of it
+  REQUIRE(bench.sign(make_request("b", "snapshot", 2, "two", {"k2"})));
+  CHECK(sqlite3_backup_step(backup, -1) == SQLITE_DONE);
+  CHECK(sqlite3_backup_finish(backup) == SQLITE_OK);
+  sqlite3_close(other);
+  sqlite3_close(copy);
+  REQUIRE(chmod(ledger_file(scratch.path()).c_str(), 0600) == 0);
+  const auto restored = LedgerStore::open(scratch.path(), {});
+  REQUIRE(restored);
+  CHECK((*restored)->summary().id == bench.store().summary().id);
+  CHECK((*restored)->summary().records >= 7);
 }
 
 TEST_CASE("damage is found when the ledger is opened", "[ledger]") {

@@ -1,5 +1,6 @@
 #include "tests/agent/ledger/witness.h"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <fstream>
 #include <map>
@@ -21,23 +22,39 @@ std::string name_of(const Sighting& sighting) {
          sighting.digest.substr(0, 8);
 }
 
+// The bytes that came in by an act of superseding, as the records tell: a client may have died before it
+// could.
+using Superseding = std::map<Version, std::set<std::string>>;
+
+Superseding superseding_acts(Database& database) {
+  Superseding acts;
+  for (Query row(database, "SELECT statement FROM records WHERE kind = 'sign.intent'"); row.next();) {
+    const auto body = boost::json::parse(row.text(0)).at("body").as_object();
+    if (!body.contains("supersedes")) continue;
+    const Version version{text_of(body.at("repository")), text_of(body.at("role")),
+                          body.at("version").as_int64()};
+    acts[version].insert(text_of(body.at("digest")));
+  }
+  return acts;
+}
+
 // Payloads per version (and per key and version): at most one that did not come in by superseding.
-void examine_payloads(const std::vector<Sighting>& seen, Findings& findings) {
-  std::map<Version, std::set<std::string>> plain, superseding;
+void examine_payloads(Database& database, const std::vector<Sighting>& seen, Findings& findings) {
+  std::map<Version, std::set<std::string>> by_version;
   std::map<std::pair<std::string, Version>, std::set<std::string>> by_key;
   for (const Sighting& sighting : seen) {
     if (sighting.kind != Sighting::Kind::Left) continue;
     const Version version{sighting.repository, sighting.role, sighting.version};
-    (sighting.supersede ? superseding : plain)[version].insert(sighting.digest);
+    by_version[version].insert(sighting.digest);
     for (const std::string& fingerprint : sighting.fingerprints)
       by_key[{fingerprint, version}].insert(sighting.digest);
   }
+  Superseding acts = superseding_acts(database);
   const auto originals = [&](const Version& version, const std::set<std::string>& digests) {
-    std::size_t count = 0;
-    for (const std::string& digest : digests) count += superseding[version].contains(digest) ? 0 : 1;
-    return count;
+    return std::count_if(digests.begin(), digests.end(),
+                         [&](const std::string& digest) { return !acts[version].contains(digest); });
   };
-  for (const auto& [version, digests] : plain)
+  for (const auto& [version, digests] : by_version)
     if (originals(version, digests) > 1)
       findings.broken.push_back("two payloads left for " + std::get<0>(version) + " " + std::get<1>(version) +
                                 " " + std::to_string(std::get<2>(version)));
@@ -98,7 +115,7 @@ void examine_roles(LedgerStore& store, const std::vector<Sighting>& seen, Findin
 std::string to_line(const Sighting& sighting) {
   std::ostringstream line;
   line << (sighting.kind == Sighting::Kind::Left ? "left" : "observed") << ' ' << sighting.repository << ' '
-       << sighting.role << ' ' << sighting.version << ' ' << sighting.digest << ' ' << sighting.supersede;
+       << sighting.role << ' ' << sighting.version << ' ' << sighting.digest;
   for (const std::string& fingerprint : sighting.fingerprints) line << ' ' << fingerprint;
   line << '\n';
   return line.str();
@@ -111,8 +128,7 @@ std::vector<Sighting> read_sightings(const std::filesystem::path& file) {
     std::istringstream words(line);
     Sighting sighting;
     std::string kind;
-    words >> kind >> sighting.repository >> sighting.role >> sighting.version >> sighting.digest >>
-        sighting.supersede;
+    words >> kind >> sighting.repository >> sighting.role >> sighting.version >> sighting.digest;
     sighting.kind = kind == "left" ? Sighting::Kind::Left : Sighting::Kind::Observed;
     for (std::string fingerprint; words >> fingerprint;) sighting.fingerprints.push_back(fingerprint);
     seen.push_back(std::move(sighting));
@@ -132,7 +148,7 @@ Findings examine(const std::filesystem::path& directory, const std::vector<Sight
     examine_roles(**store, seen, findings);
   }
   Database database(ledger_file(directory), options.vfs);
-  examine_payloads(seen, findings);
+  examine_payloads(database, seen, findings);
   examine_marks(database, seen, findings);
   examine_records(database, findings);
   return findings;

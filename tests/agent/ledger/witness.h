@@ -17,7 +17,6 @@ struct Sighting {
   std::string repository, role;
   std::int64_t version = 0;
   std::string digest;
-  bool supersede = false;
   std::vector<std::string> fingerprints;  // Left: of the keys whose signatures left
 };
 
@@ -33,7 +32,7 @@ struct Findings {
 
 // Opens the ledger (a fault of opening is a finding) and holds it against what was seen:
 // - nothing acknowledged is lost;
-// - no version left with two payloads, but for those that superseded, in words, the one before;
+// - no version left with two payloads, but for those that the records say superseded one;
 // - no key gave one version of one role two payloads, with the same exception;
 // - every intent has exactly one outcome, and none is open;
 // - no role is stuck: a version above all others can be reserved.
