@@ -201,6 +201,49 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
   co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
 }
 
+bool mechanism_fits(TokenMechanism mechanism, KeyAlgorithm algorithm) {
+  switch (algorithm) {
+    case KeyAlgorithm::EcdsaP256:
+    case KeyAlgorithm::EcdsaP384:
+      return mechanism == TokenMechanism::Ecdsa;
+    case KeyAlgorithm::Ed25519:
+      return mechanism == TokenMechanism::Eddsa;
+    default:
+      return mechanism == TokenMechanism::RsaPkcs1 || mechanism == TokenMechanism::RsaPssSha256;
+  }
+}
+
+bool input_fits(TokenMechanism mechanism, std::size_t size) {
+  switch (mechanism) {
+    case TokenMechanism::Ecdsa:
+      return size == 32 || size == 48 || size == 64;
+    case TokenMechanism::RsaPssSha256:
+      return size == 32;
+    case TokenMechanism::RsaPkcs1:
+      return size > 0 && size <= 128;  // a DigestInfo
+    case TokenMechanism::Eddsa:
+      break;
+  }
+  return true;
+}
+
+// Not left to the token: SoftHSM answers CKR_GENERAL_ERROR to a mechanism that does not fit the key, for
+// which its host would be restarted and the PIN forgotten.
+Result<void> check_sign(const KeyLocation& key, TokenMechanism mechanism, const Bytes& input) {
+  const std::string name(mechanism_name(mechanism));
+  if (!mechanism_fits(mechanism, key.algorithm)) {
+    boost::json::object parameters;
+    parameters["key"] = key.name;
+    parameters["mechanism"] = name;
+    return Error(ErrorName::MechanismUnsupported,
+                 "Key \"" + key.name + "\" is of algorithm " + std::string(to_string(key.algorithm)) +
+                     ", which does not sign with " + name + ".",
+                 std::move(parameters));
+  }
+  if (input_fits(mechanism, input.size())) return {};
+  return invalid_parameter("input", std::to_string(input.size()) + " bytes are no input for " + name + ".");
+}
+
 host::Request sign_request(const KeyLocation& key, TokenMechanism mechanism, Bytes input) {
   host::SignRequest sign;
   sign.spki = key.spki;
@@ -219,6 +262,7 @@ asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, 
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
   const TokenRegistry::Operation operation(registry);
+  if (auto sound = check_sign(key, mechanism, input); !sound) co_return sound.error();
   const host::Request request = sign_request(key, mechanism, std::move(input));
   for (int round = 0;; ++round) {
     const auto hosted = co_await registry->locate(key.token_label, key.token_serial);
