@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kReadAhead = 4096;
 
-// false at the end of the stream and for any fault.
+// 0 at the end of the stream and for any fault.
 std::size_t receive(int socket, std::uint8_t* data, std::size_t size) {
   for (;;) {
     const ssize_t got = ::recv(socket, data, size, 0);
@@ -34,8 +34,11 @@ FrameStream::~FrameStream() {
 // Reads ahead until `wanted` bytes (at most kReadAhead) are in the buffer.
 bool FrameStream::fill(std::size_t wanted) {
   if (end_ - begin_ >= wanted) return true;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-  end_ -= std::exchange(begin_, 0);
+  const std::size_t kept = end_ - begin_;
+  std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
+  wipe_memory(buffer_.data() + kept, end_ - kept);  // what was moved may be the beginning of a PIN
+  begin_ = 0;
+  end_ = kept;
   while (end_ < wanted) {
     const std::size_t got = receive(socket_, buffer_.data() + end_, buffer_.size() - end_);
     if (got == 0) return false;
@@ -51,7 +54,7 @@ FrameResult<std::optional<FrameStream::Frame>> FrameStream::read() {
   begin_ += kHeaderSize;
   Frame frame{*header, WipedBytes(header->length)};
   const std::size_t ready = std::min(frame.body.size(), end_ - begin_);
-  std::memcpy(frame.body.data(), buffer_.data() + begin_, ready);
+  std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), ready, frame.body.begin());
   // What was read ahead may have been a PIN.
   wipe_memory(buffer_.data() + begin_, ready);
   begin_ += ready;

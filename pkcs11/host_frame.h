@@ -168,8 +168,8 @@ struct SignReply {
 };
 
 // Admin mode only, after Open and Login. An empty id: the host makes a random one of 16 bytes.
-// FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key than asked: it is
-// destroyed then.
+// FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key than asked:
+// it is destroyed then.
 struct GenerateRequest {
   Algorithm algorithm = Algorithm::EcdsaP256;
   std::string label;
