@@ -66,7 +66,8 @@ LoginContext HostedToken::login_context() const {
   login.about = context();
   login.budget_id = pin_budget_id(listed_.description);
   login.budget = budget_;
-  login.limit = login_limit(config_->deadlines);
+  // A person who types a PIN on the reader takes as long as one who is to touch it.
+  login.limit = listed_.protected_path ? sign_limit(config_->deadlines) : login_limit(config_->deadlines);
   return login;
 }
 
@@ -216,6 +217,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {
 asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
   const auto self = shared_from_this();
   const FaultContext about = context();
+  if (listed_.protected_path) pin = Secret();
   ReplayBudget replays;
   while (!usable_pool()) {
     Ready ready = co_await bring_up(pin ? &*pin : nullptr);

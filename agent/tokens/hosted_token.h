@@ -32,7 +32,8 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   HostedToken(const HostedToken&) = delete;
   HostedToken& operator=(const HostedToken&) = delete;
 
-  // Logs in, unless that is done: with `pin`, else from the token's PIN source, else PinRequired.
+  // Logs in, unless that is done: with `pin`, else from the token's PIN source, else PinRequired. A token
+  // with a pad of its own asks the person there.
   boost::asio::awaitable<Result<void>> unlock(std::optional<Secret> pin);
   // Ends the host that holds the login; gives it back, to wait until it is gone (null: there was none). Calls
   // in flight are tried again, and need the PIN again.

@@ -136,6 +136,9 @@ class TokenService {
   // Does not verify the signature: the caller does, against the public key.
   virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
                                                               Bytes input) = 0;
+  // A person has looked at the token and says that PINs may be sent again: what was tried before is
+  // forgotten.
+  virtual boost::asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) = 0;
   // Ends all hosts; calls in flight are answered first, as far as the deadline allows.
   virtual boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) = 0;
 };

@@ -262,6 +262,23 @@ TEST_CASE("a wrong PIN in a source costs one try, whoever asks and how often") {
   CHECK(fixture.sign(*key, "m"));
 }
 
+TEST_CASE("a person may set the PIN budget back; an empty PIN is no PIN") {
+  SoftHsm hsm;
+  hsm.add_token("alpha");
+  TokenFixture fixture({softhsm_module(hsm)});
+  REQUIRE_FALSE(fixture.unlock("alpha", "wrong"));
+  REQUIRE_FALSE(fixture.unlock("alpha", "wrong"));
+  REQUIRE(run(fixture.io, fixture.service->reset_pin_budget("alpha")));
+  REQUIRE_FALSE(fixture.unlock("alpha", "wrong"));
+  const std::vector<std::string> diary = {"begin", "refused", "refused to begin",
+                                          "clear", "begin",   "refused"};
+  CHECK(fixture.budget->diary == diary);
+  const auto empty = fixture.unlock("alpha", "");
+  REQUIRE_FALSE(empty);
+  CHECK(empty.error().name == ErrorName::InvalidParameter);
+  CHECK(fixture.budget->diary == diary);
+}
+
 TEST_CASE("a blank token is initialised by its module's name, and erased again with its SO PIN") {
   SoftHsm hsm;
   TokenFixture fixture({softhsm_module(hsm)});
