@@ -37,7 +37,7 @@ struct Recorder {
   Agent connect() {
     ConnectOptions options;
     options.socket = agent.socket();
-    return std::move(Agent::connect(options).value());
+    return Agent::connect(options).value();
   }
   boost::json::value parameters() const { return boost::json::parse(asked); }
 
@@ -140,7 +140,7 @@ TEST_CASE("events reach the callback, in order, before the result") {
   });
   ConnectOptions options;
   options.socket = agent.socket();
-  Agent client = std::move(Agent::connect(options).value());
+  Agent client = Agent::connect(options).value();
   SignMessageCall call;
   call.key = "k";
   call.message = Bytes{1};
@@ -167,7 +167,7 @@ TEST_CASE("a callback that says no abandons the call; the next one has a connect
   });
   ConnectOptions options;
   options.socket = agent.socket();
-  Agent client = std::move(Agent::connect(options).value());
+  Agent client = Agent::connect(options).value();
   const auto given_up = client.sign_metadata({}, [](const Event&) { return false; });
   REQUIRE_FALSE(given_up);
   CHECK(given_up.error().parameters.at("why") == "abandoned");
@@ -190,7 +190,7 @@ TEST_CASE("while one call waits for a PIN, another connection unlocks the token"
   });
   ConnectOptions options;
   options.socket = agent.socket();
-  Agent client = std::move(Agent::connect(options).value());
+  Agent client = Agent::connect(options).value();
   SignMessageCall call;
   call.message = Bytes{1};
   const auto signature = client.sign_message(call, [&](const Event& event) {
@@ -223,7 +223,7 @@ TEST_CASE("call_more gives every reply but the last to the callback") {
   });
   ConnectOptions options;
   options.socket = agent.socket();
-  Agent client = std::move(Agent::connect(options).value());
+  Agent client = Agent::connect(options).value();
   std::int64_t sum = 0;
   const auto last = client.call_more("org.example.Watch", {}, [&](const boost::json::object& reply) {
     sum += reply.at("n").as_int64();
