@@ -15,13 +15,15 @@ class AdminHost {
   AdminHost(std::shared_ptr<HostProcess> process, std::unique_ptr<HostConnection> connection)
       : process_(std::move(process)), connection_(std::move(connection)) {}
   ~AdminHost() {
-    if (process_) process_->stop("the task of the " + process_->launch().about + " is done");
+    if (process_) process_->abandon("the task of the " + process_->launch().about + " failed");
   }
   AdminHost(AdminHost&&) noexcept = default;
   AdminHost& operator=(AdminHost&&) = delete;
   AdminHost(const AdminHost&) = delete;
   AdminHost& operator=(const AdminHost&) = delete;
 
+  // The task is done: the host may log out in peace.
+  void finish() { process_->stop("the task of the " + process_->launch().about + " is done"); }
   HostProcess& process() { return *process_; }
   HostConnection& connection() { return *connection_; }
 
@@ -111,6 +113,7 @@ asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::Al
   auto reply = co_await ask<host::GenerateReply>(admin, request, limit, about);
   if (!reply) co_return reply.error();
   if (!holds_secret(reply->key)) co_return co_await destroy(admin, task, reply->key);
+  admin.finish();
   co_return GeneratedKey{std::move(reply->key)};
 }
 
@@ -184,6 +187,7 @@ asio::awaitable<Result<host::SlotDescription>> initialise_token(AdminTask task, 
   const host::Request request(std::move(set));
   auto done = co_await ask<host::InitPinReply>(admin, request, task.login.limit, about);
   if (!done) co_return done.error();
+  admin.finish();
   co_return std::move(done->slot);
 }
 

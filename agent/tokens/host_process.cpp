@@ -132,17 +132,17 @@ asio::awaitable<void> HostProcess::reap() {
   const std::string how = co_await child_.wait();
   reaped_ = true;
   timer_.cancel();
-  end("the " + launch_.about + " " + (how.empty() ? "ended by itself" : how), true);
+  end("the " + launch_.about + " " + (how.empty() ? "ended by itself" : how), Ending::Failed);
   gone_.wake_all();
 }
 
 // The one place where a host ends: whatever comes first tells why.
-void HostProcess::end(std::string why, bool failed) {
+void HostProcess::end(std::string why, Ending ending) {
   if (ended_) return;
   ended_ = true;
-  failed_ = failed;
+  failed_ = ending == Ending::Failed;
   why_ = std::move(why);
-  if (failed) {
+  if (failed_) {
     spdlog::warn("Token host (pid {}): {}.", pid_, why_);
   } else {
     spdlog::debug("Token host (pid {}): {}.", pid_, why_);
@@ -151,7 +151,7 @@ void HostProcess::end(std::string why, bool failed) {
   // Not by the sockets' end alone: a child of the vendor's own could hold them open.
   for (InFlight* call : in_flight_) call->connection.shut_down();
   timer_.cancel();
-  if (failed || reaped_) {
+  if (ending != Ending::Told || reaped_) {
     child_.kill();
     return;
   }
@@ -160,11 +160,15 @@ void HostProcess::end(std::string why, bool failed) {
 }
 
 void HostProcess::stop(std::string why) {
-  end(std::move(why), false);
+  end(std::move(why), Ending::Told);
+}
+
+void HostProcess::abandon(std::string why) {
+  end(std::move(why), Ending::Abandoned);
 }
 
 void HostProcess::remove_user() {
-  if (--users_ == 0 && unwanted_) stop("the " + launch_.about + " is used by no token any more");
+  if (--users_ == 0 && unwanted_) abandon("the " + launch_.about + " is used by no token any more");
 }
 
 void HostProcess::end_when_unused() {
@@ -205,7 +209,7 @@ void HostProcess::check_deadlines() {
     next = std::min(next, call->deadline);
   }
   if (late != nullptr) {
-    end("the " + launch_.about + " did not answer within its deadline and was killed", true);
+    end("the " + launch_.about + " did not answer within its deadline and was killed", Ending::Failed);
   } else if (next != kNever) {
     watch(next);
   }
@@ -226,7 +230,7 @@ asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const 
   if (auto* seen = std::get_if<HostLost>(&answer)) {
     // Its end is seen on the socket before it is reaped; wait a moment for the better explanation.
     if (!ended_) co_await gone_.wait(Clock::now() + std::chrono::milliseconds(200));
-    if (!ended_) end("the " + launch_.about + " broke the protocol: " + seen->why, true);
+    if (!ended_) end("the " + launch_.about + " broke the protocol: " + seen->why, Ending::Failed);
     HostLost told = lost(std::move(*seen), flight.expired);
     told.call = cryptoki_call(request);
     co_return told;

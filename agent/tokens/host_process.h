@@ -71,6 +71,9 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   // Ends it: calls in flight get HostLost::Stopped with `why` at once; the process may log its token out
   // (C_Finalize) and is killed if it is not gone in a second. May be called twice.
   void stop(std::string why);
+  // The same, killed at once; for destructors, which may run while the loop is torn down and start nothing on
+  // it.
+  void abandon(std::string why);
   bool ended() const { return ended_; }
   // Pools count themselves in and out. After end_when_unused() the process ends with the last of them.
   void add_user() { ++users_; }
@@ -91,7 +94,8 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   HostProcess(boost::asio::any_io_executor executor, HostLaunch launch, std::shared_ptr<ModuleLoad> load,
               ChildProcess child, FileDescriptor control);
   boost::asio::awaitable<void> reap();
-  void end(std::string why, bool failed);
+  enum class Ending { Told, Failed, Abandoned };
+  void end(std::string why, Ending ending);
   void watch(WaitList::Clock::time_point until);
   void check_deadlines();
   HostLost lost(HostLost seen, bool expired) const;

@@ -29,7 +29,7 @@ HostSlot::HostSlot(asio::any_io_executor executor, HostLaunch launch, std::share
     : executor_(std::move(executor)), launch_(std::move(launch)), load_(std::move(load)) {}
 
 HostSlot::~HostSlot() {
-  stop("the agent let go of the " + launch_.about);
+  if (host_) host_->abandon("the agent let go of the " + launch_.about);
 }
 
 std::shared_ptr<HostProcess> HostSlot::running() const {

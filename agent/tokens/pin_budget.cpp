@@ -106,7 +106,7 @@ Result<void> check_pin_attempt(const Ledger::PinAttempts& before, const std::str
   if (!token_tells && (before.wrong > 0 || open_counts)) {
     return pin_refused_error(name, told,
                              "a PIN was wrong before and the token does not say how many tries are left, so "
-                             "none is sent until a person has set the count back.");
+                             "none is sent until a person says so: signet token reset-pin-budget.");
   }
   return {};
 }

@@ -1,6 +1,8 @@
 // The token service over real hosts and SoftHSM, nothing failing.
 #include "tests/agent/tokens/token_fixture.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <set>
 
@@ -429,6 +431,33 @@ TEST_CASE("drain answers what is in flight, then ends all hosts") {
   const auto late = fixture.sign(*key, "x");
   REQUIRE_FALSE(late);
   CHECK(late.error().name == ErrorName::Busy);
+}
+
+TEST_CASE("an agent that is torn down in the midst of calls leaves no process behind") {
+  SoftHsm hsm;
+  hsm.add_token("alpha");
+  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  ModuleConfig module = softhsm_module(hsm);
+  module.path = shim.module();
+  module.environment = shim.environment();
+  {
+    boost::asio::io_context io(1);
+    const auto service =
+        make_token_service(io.get_executor(), {module}, std::make_shared<DiaryBudget>(), host_path());
+    const auto key = run(io, service->generate(generate_request("alpha", KeyAlgorithm::EcdsaP256, "k")));
+    REQUIRE(key);
+    REQUIRE(run(io, service->unlock("alpha", Secret(std::string_view(kUserPin)))));
+    shim.set("C_Sign * hang\nC_GenerateKeyPair * hang");
+    for (int i = 0; i < 6; ++i) {
+      auto signing = service->sign(location_of(*key), TokenMechanism::Ecdsa, Bytes(32));
+      boost::asio::co_spawn(io, std::move(signing), [](std::exception_ptr, Result<TokenSignature>) {});
+    }
+    auto making = service->generate(generate_request("alpha", KeyAlgorithm::EcdsaP256, "k2"));
+    boost::asio::co_spawn(io, std::move(making), [](std::exception_ptr, Result<FoundKey>) {});
+    run_for(io, 200ms);
+    CHECK(shim.calls("C_Sign") > 0);
+  }
+  for (const auto& login : shim.logins()) CHECK(::kill(login.pid, 0) != 0);
 }
 
 TEST_CASE("reload keeps the hosts of unchanged modules and ends the others") {
