@@ -135,7 +135,7 @@ HostResult<void> Token::login_for_operation(const Session& session) {
         "The key asks for the PIN at each use, and the PIN is not known here: unlock the token again.";
     return fault;
   }
-  const auto sent = send_pin(CKU_CONTEXT_SPECIFIC, session.handle(), pin_);
+  auto sent = send_pin(CKU_CONTEXT_SPECIFIC, session.handle(), pin_);
   if (!sent && pin_refused(sent.error().ckr)) forget_pin();
   return sent;
 }

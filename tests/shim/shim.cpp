@@ -80,7 +80,7 @@ Rule before(Call index) {
   const auto place = static_cast<std::size_t>(index);
   const std::string call(call_name(place));
   const std::uint64_t count = ++shim().counters->calls[place];
-  const Rule nothing{call, 0, 0, Action::Delay, 0};
+  Rule nothing{call, 0, 0, Action::Delay, 0};
   const std::string control = read_file(shim().control);
   if (control.empty()) return nothing;
   const auto rules = parse_rules(control);
@@ -136,9 +136,11 @@ struct Forward;
 template <Call Which, typename... Arguments, CK_RV (*CK_FUNCTION_LIST::*Member)(Arguments...)>
 struct Forward<Which, Member> {
   static CK_RV call(Arguments... arguments) {
+    CK_FUNCTION_LIST* const real = shim().real;
+    if (real == nullptr) return CKR_GENERAL_ERROR;  // get_function_list() gave nobody this function then
     const Rule rule = before(Which);
     CK_RV result = rule.argument;
-    if (rule.action != Action::Fail) result = (shim().real->*Member)(arguments...);
+    if (rule.action != Action::Fail) result = (real->*Member)(arguments...);
     if (rule.action == Action::Lose) result = rule.argument;
     after<Which>(rule, result, arguments...);
     return result;
