@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """bench.py BUILD [SECONDS]: signatures per second through the whole agent, on SoftHSM: the median of three rounds, the
 kinds of keys and numbers of clients in turn within each round, so that a noisy machine is noisy for all of them alike."""
 import json

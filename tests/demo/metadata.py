@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Writes unsigned TUF 1.0.31 metadata files for the demo, with Python's standard library alone.
 
   metadata.py root OUT --version N --threshold N --root KEY… --targets KEY --snapshot KEY --timestamp KEY

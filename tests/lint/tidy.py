@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """tidy.py BUILD JOBS LOG: clang-tidy (the checks of .clang-tidy) on every translation unit of the programs and libraries.
 
 Tests are left out: they are compiled by two compilers with all warnings, and run under three sanitizers, which finds
@@ -79,6 +79,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool, open(log, "w", encoding="utf-8") as text:
         for name, (findings, output) in zip(open_files, pool.map(lambda file: look_at(build, file), open_files)):
             text.write(f"== {name}\n{output}\n")
+            text.flush()
             found.update(findings)  # one in a header comes with every file that includes it
             if not findings:
                 still_clean.add(states[name])
