@@ -32,7 +32,7 @@ std::string verdict(const Ledger::PinAttempts& before, PinState told, bool tells
 
 struct LedgerFixture {
   LedgerFixture()
-      : ledger(std::move(*Ledger::create(dir.path()))),
+      : ledger(*Ledger::create(dir.path())),
         budget(std::make_unique<LedgerPinBudget>(dir.path(), ledger.get())) {}
   bool begin(std::string_view pin, PinState told = PinState::Ok, bool tells = false) {
     return run(io, budget->begin("maker/1", Secret(pin), told, tells)).has_value();
@@ -42,7 +42,7 @@ struct LedgerFixture {
   void restart() {
     budget.reset();
     ledger.reset();
-    ledger = std::move(*Ledger::open(dir.path()));
+    ledger = *Ledger::open(dir.path());
     budget = std::make_unique<LedgerPinBudget>(dir.path(), ledger.get());
   }
   ScratchDir dir;
@@ -179,7 +179,7 @@ TEST_CASE("without a ledger the rules hold in memory, and go on to hold when the
   CHECK_FALSE(begin("wrong"));
   CHECK_FALSE(begin("right"));
   CHECK_FALSE(std::filesystem::exists(dir / "pin-budget.key"));
-  const auto ledger = std::move(*Ledger::create(dir.path()));
+  const auto ledger = *Ledger::create(dir.path());
   budget.set_ledger(ledger.get());
   CHECK_FALSE(begin("right"));
   REQUIRE(run(io, budget.clear("maker/1")));

@@ -64,7 +64,7 @@ TEST_CASE("a file with mode 0400 or 0600 gives its content without the final lin
 
 TEST_CASE("files that others may touch, that are no files, or that hold no PIN are refused") {
   ScratchDir dir;
-  for (const mode_t mode : {0640, 0604, 0644, 0700, 0620}) {
+  for (const mode_t mode : {0640U, 0604U, 0644U, 0700U, 0620U}) {
     write(dir / "open", "secret-pin\n", mode);
     check_refused(read(file_source(dir / "open")), "chmod 0400");
   }
