@@ -208,6 +208,12 @@ Result<TokenInfo> Agent::lock_token(std::string_view token) {
   return then(state_->plain("LockToken", parameters, State::Wait::Token), read_token_reply);
 }
 
+Result<TokenInfo> Agent::reset_pin_budget(std::string_view token) {
+  object parameters;
+  parameters["token"] = json_view(token);
+  return then(state_->plain("ResetPinBudget", parameters, State::Wait::Token), read_token_reply);
+}
+
 // --- keys ---
 
 Result<KeyInfo> Agent::generate_key(const GenerateKeyCall& call) {

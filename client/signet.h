@@ -207,6 +207,7 @@ class SIGNET_API Agent {
   // No PIN: the one of the token's configured source.
   Result<TokenInfo> unlock_token(std::string_view token, const std::optional<Secret>& pin = std::nullopt);
   Result<TokenInfo> lock_token(std::string_view token);
+  Result<TokenInfo> reset_pin_budget(std::string_view token);
 
   Result<KeyInfo> generate_key(const GenerateKeyCall& call);
   Result<KeyInfo> enrol_key(std::string_view uri, std::string_view name,

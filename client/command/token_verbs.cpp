@@ -1,4 +1,4 @@
-// signet token list | init | unlock | lock.
+// signet token list | init | unlock | lock | reset-pin-budget.
 #include <algorithm>
 #include <memory>
 
@@ -118,6 +118,14 @@ Result<Outcome> lock(Session& session, const TokenArguments& arguments) {
                        *token);
 }
 
+Result<Outcome> reset_pin_budget(Session& session, const TokenArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto token = (*agent)->reset_pin_budget(arguments.token);
+  if (!token) return token.error();
+  return token_outcome("PINs may be sent to token " + in_quotes(token->name) + " again.\n", *token);
+}
+
 void add_init(Verb& token) {
   auto arguments = std::make_shared<TokenArguments>();
   Verb verb = token.verb("init", "Initialise a token. All keys on it are lost.",
@@ -156,6 +164,20 @@ void add_unlock(Verb& token) {
   verb.run([arguments](Session& session) { return unlock(session, *arguments); });
 }
 
+void add_reset_pin_budget(Verb& token) {
+  auto arguments = std::make_shared<TokenArguments>();
+  Verb verb =
+      token.verb("reset-pin-budget", "Let the agent send PINs to a token again.",
+                 "After a wrong PIN the agent sends no other to a token that does not tell how many tries\n"
+                 "are left: so software never locks a token. Look at the token first (its own tool tells\n"
+                 "the tries that are left), then say with this verb that the agent may try again.\n"
+                 "\n"
+                 "Example:\n"
+                 "  signet token reset-pin-budget release\n");
+  verb.positional("TOKEN", &arguments->token, "Which token.");
+  verb.run([arguments](Session& session) { return reset_pin_budget(session, *arguments); });
+}
+
 }  // namespace
 
 void add_token_verbs(Verb& root) {
@@ -177,6 +199,7 @@ void add_token_verbs(Verb& root) {
                          "  signet token lock release\n");
   verb.positional("TOKEN", &arguments->token, "Which token.");
   verb.run([arguments](Session& session) { return lock(session, *arguments); });
+  add_reset_pin_budget(token);
 }
 
 }  // namespace signet::client

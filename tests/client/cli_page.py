@@ -8,9 +8,9 @@ from pathlib import Path
 
 SIGNET = Path(os.environ["SIGNET_BIN_DIR"]) / "signet"
 PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/cli.md"
-VERBS = {"init", "status", "token list", "token init", "token unlock", "token lock", "key generate", "key enrol", "key list",
-         "key show", "key retire", "repository create", "repository adopt", "repository observe", "repository list",
-         "tuf sign", "tuf show", "tuf verify", "sign", "verify", "call"}
+VERBS = {"init", "status", "token list", "token init", "token unlock", "token lock", "token reset-pin-budget",
+         "key generate", "key enrol", "key list", "key show", "key retire", "repository create", "repository adopt",
+         "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "call"}
 HEAD = """# The `signet` command
 
 What `signet --help`, and `--help` after each verb, prints; a test holds this page against it

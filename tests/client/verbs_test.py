@@ -173,6 +173,11 @@ class Tokens(CommandTest):
         self.assertIn("forgotten", self.run_signet("token", "lock", "release"))
         self.assertEqual(agent.calls, [("LockToken", {"token": "release"})])
 
+    def test_reset_pin_budget(self):
+        agent = self.agent(ResetPinBudget={"token": TOKEN})
+        self.assertIn('PINs may be sent to token "release" again.', self.run_signet("token", "reset-pin-budget", "release"))
+        self.assertEqual(agent.calls, [("ResetPinBudget", {"token": "release"})])
+
     def test_a_pin_is_in_no_output(self):
         self.agent(UnlockToken=Fault("TokenFault", "It broke.", token="release", ckr="CKR_DEVICE_ERROR", call="C_Login"))
         out = self.run_signet("token", "unlock", "release", "--pin-file", self.pin_file("p", "very-secret\n"), code=1)
