@@ -62,6 +62,13 @@ awaitable<Reply> lock_token(ServiceState& state, Call call) {
   co_return token_reply(locked);
 }
 
+awaitable<Reply> reset_pin_budget(ServiceState& state, Call call) {
+  auto token = text_parameter(call.parameters, "token");
+  if (!token) co_return token.error();
+  const auto reset = co_await state.tokens.reset_pin_budget(std::move(*token));
+  co_return token_reply(reset);
+}
+
 }  // namespace
 
 void add_token_methods(ServiceState& state, MethodTable& table) {
@@ -69,6 +76,7 @@ void add_token_methods(ServiceState& state, MethodTable& table) {
   table["InitToken"].handler = [&state](Call call) { return init_token(state, call); };
   table["UnlockToken"].handler = [&state](Call call) { return unlock_token(state, call); };
   table["LockToken"].handler = [&state](Call call) { return lock_token(state, call); };
+  table["ResetPinBudget"].handler = [&state](Call call) { return reset_pin_budget(state, call); };
 }
 
 }  // namespace signet

@@ -102,6 +102,9 @@ awaitable<Result<TokenDescription>> SoftwareTokens::lock(std::string) {
 awaitable<Result<TokenDescription>> SoftwareTokens::init(InitTokenRequest) {
   co_return TokenDescription();
 }
+awaitable<Result<TokenDescription>> SoftwareTokens::reset_pin_budget(std::string) {
+  co_return TokenDescription();
+}
 awaitable<void> SoftwareTokens::drain(std::chrono::milliseconds) {
   co_return;
 }

@@ -23,6 +23,7 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
   boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
                                                       Bytes input) override;
+  boost::asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
   boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
 
   // What the next signatures of a key (by name) answer instead; "" for every key.
