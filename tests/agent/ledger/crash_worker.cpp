@@ -92,7 +92,9 @@ awaitable<void> observe_once(Ledger& ledger, const RoleOfTest& role, const Versi
   sighting.role = mark.role;
   sighting.version = mark.version;
   sighting.digest = mark.digest;
-  const auto observed = co_await ledger.observe(role.repository, std::move(metadata), {}, someone());
+  std::vector<std::string> no_roles;
+  const auto observed =
+      co_await ledger.observe(role.repository, std::move(metadata), std::move(no_roles), someone());
   if (observed) tell(file, sighting);
 }
 

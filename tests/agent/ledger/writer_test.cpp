@@ -83,9 +83,9 @@ TEST_CASE("every call of the contract reaches the store and comes back", "[ledge
     CHECK(keys->size() == 2);
     auto key = co_await ledger->key("k1");
     CHECK(key->name == "k1");
-    auto adopted = co_await ledger->adopt_repository("b", MetadataFormat::Notary, TrustedRoot(), someone());
-    CHECK(adopted.error().name == ErrorName::LedgerUnavailable);  // version 0 breaks the schema
     TrustedRoot root;
+    auto adopted = co_await ledger->adopt_repository("b", MetadataFormat::Notary, root, someone());
+    CHECK(adopted.error().name == ErrorName::LedgerUnavailable);  // version 0 breaks the schema
     root.version = 1;
     root.digest = digest_of("root");
     adopted = co_await ledger->adopt_repository("b", MetadataFormat::Notary, std::move(root), someone());
@@ -105,7 +105,8 @@ TEST_CASE("every call of the contract reaches the store and comes back", "[ledge
     auto roles = co_await ledger->key_roles(fingerprint_of("k1"));
     CHECK(roles->size() == 1);
     ObservedMetadata metadata = make_observed("role-1", 8, "eight");
-    auto warnings = co_await ledger->observe("a", std::move(metadata), {}, someone());
+    std::vector<std::string> no_roles;
+    auto warnings = co_await ledger->observe("a", std::move(metadata), std::move(no_roles), someone());
     CHECK(warnings->empty());
     auto observed = co_await ledger->observed("a", "role-1");
     CHECK(observed->value().version == 8);
@@ -113,7 +114,9 @@ TEST_CASE("every call of the contract reaches the store and comes back", "[ledge
     CHECK(retired->retired);
 
     boost::json::object statement{{"key", "k1"}};
-    auto sequence = co_await ledger->record("message.intent", std::move(statement), {}, someone());
+    boost::json::object detail;
+    auto sequence =
+        co_await ledger->record("message.intent", std::move(statement), std::move(detail), someone());
     CHECK(sequence);
     auto rows = co_await ledger->read(*sequence, 10);
     CHECK(rows->size() == 1);
