@@ -151,6 +151,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("InitToken", {{"token", "software"}, {"label", "l"}, {"soPin", "1"}, {"pin", "2"}});
   held.call("UnlockToken", {{"token", "software"}, {"pin", "1234"}});
   held.call("LockToken", {{"token", "software"}});
+  held.call("ResetPinBudget", {{"token", "software"}});
   use_keys(held);
   use_repositories(held);
   held.call("ReadLedger", {{"first", 1}, {"limit", 1000}});
