@@ -152,10 +152,11 @@ Result<std::optional<Observation>> observe(Session& session, const Task& task, c
   if (!agent) return agent.error();
   auto observation = (*agent)->observe_metadata(task.call.repository, task.call.role, text);
   if (observation) return std::optional<Observation>(std::move(*observation));
-  const auto* why = observation.error().parameters.if_contains("why");
-  if (observation.error().name == ErrorName::MetadataInvalid && why != nullptr && *why == "threshold")
+  const Error error = observation.error();  // error() gives a copy: a pointer into it needs this one to live
+  const auto* why = error.parameters.if_contains("why");
+  if (error.name == ErrorName::MetadataInvalid && why != nullptr && *why == "threshold")
     return std::optional<Observation>();
-  return observation.error();
+  return error;
 }
 
 }  // namespace
