@@ -39,8 +39,8 @@ HostResult<void> Token::send_pin(CK_USER_TYPE user, CK_SESSION_HANDLE session, c
   return module_.call("C_Login", &CK_FUNCTION_LIST::C_Login, session, user, text, CK_ULONG{pin.size()});
 }
 
-// A module that believes it is logged in answers CKR_USER_ALREADY_LOGGED_IN and checks nothing: it must forget first.
-// Whether it could is seen from what C_Login says next. login_mutex_ is held.
+// A module that believes it is logged in answers CKR_USER_ALREADY_LOGGED_IN and checks nothing: it must
+// forget first. Whether it could is seen from what C_Login says next. login_mutex_ is held.
 void Token::log_out() {
   static_cast<void>(module_.call("C_Logout", &CK_FUNCTION_LIST::C_Logout, anchor_->handle()));
 }
@@ -74,7 +74,8 @@ HostResult<LoginReply> Token::login(Secret pin) {
   forget_pin();
   auto sent = send_pin(CKU_USER, anchor_->handle(), pin);
   if (!sent && sent.error().ckr == CKR_USER_ALREADY_LOGGED_IN) {
-    // A login that is not ours (ykcs11 says so of a card that was pulled). The PIN was not looked at: no try is used.
+    // A login that is not ours (ykcs11 says so of a card that was pulled). The PIN was not looked at: no try
+    // is used.
     log_out();
     sent = send_pin(CKU_USER, anchor_->handle(), pin);
   }

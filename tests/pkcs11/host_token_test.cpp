@@ -234,7 +234,8 @@ TEST_CASE("An admin host initialises a blank token and its PIN") {
   CHECK(refused.call == "C_Login");
   CHECK(pin_refused(refused.ckr));
   InitPinRequest right{made.slot, made.token, Secret(kSoPin), Secret("1234")};
-  CHECK(connection.get<InitPinReply>(std::move(right)).slot.user_pin_initialised);
+  const auto initialised = connection.get<InitPinReply>(std::move(right));
+  CHECK(initialised.slot.user_pin_initialised);
 
   connection.get<OpenReply>(OpenRequest{made.token});
   CHECK_FALSE(connection.get<LoginReply>(LoginRequest{Secret("1234")}).already);

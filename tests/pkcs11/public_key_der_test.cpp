@@ -28,7 +28,7 @@ Key ed25519_key() {
 Bytes spki_of(const Key& key) {
   unsigned char* out = nullptr;
   const int size = i2d_PUBKEY(key.get(), &out);
-  const Bytes der(out, out + size);
+  Bytes der(out, out + size);
   OPENSSL_free(out);
   return der;
 }
@@ -66,7 +66,7 @@ Bytes explicit_parameters(int nid) {
   unsigned char* out = nullptr;
   const int size = i2d_ECPKParameters(group, &out);
   EC_GROUP_free(group);
-  const Bytes der(out, out + size);
+  Bytes der(out, out + size);
   OPENSSL_free(out);
   return der;
 }
@@ -81,7 +81,7 @@ Bytes self_signed(const Key& key) {
   unsigned char* out = nullptr;
   const int size = i2d_X509(certificate, &out);
   X509_free(certificate);
-  const Bytes der(out, out + size);
+  Bytes der(out, out + size);
   OPENSSL_free(out);
   return der;
 }

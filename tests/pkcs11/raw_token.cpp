@@ -93,7 +93,7 @@ Bytes certificate_of(BytesView spki) {
   X509_sign(certificate, signer, nullptr);
   unsigned char* out = nullptr;
   const int size = i2d_X509(certificate, &out);
-  const Bytes der(out, out + (size > 0 ? size : 0));
+  Bytes der(out, out + (size > 0 ? size : 0));
   OPENSSL_free(out);
   X509_free(certificate);
   EVP_PKEY_free(signer);

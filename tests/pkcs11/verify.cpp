@@ -31,7 +31,7 @@ Bytes ecdsa_der(BytesView raw) {
   unsigned char* out = nullptr;
   const int size = i2d_ECDSA_SIG(signature, &out);
   ECDSA_SIG_free(signature);
-  const Bytes der(out, out + (size > 0 ? size : 0));
+  Bytes der(out, out + (size > 0 ? size : 0));
   OPENSSL_free(out);
   return der;
 }
