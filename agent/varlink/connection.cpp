@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <exception>
@@ -59,6 +60,7 @@ Connection::Connection(asio::local::stream_protocol::socket socket, Peer peer,
 
 Connection::~Connection() {
   state_->connections.erase(this);
+  ++state_->leavings;
   state_->gone.notify();
 }
 
@@ -126,6 +128,7 @@ awaitable<void> Connection::serve(Incoming incoming) {
     co_return;
   }
   const std::size_t size = incoming.frame.size();
+  if (size > state_->limits.frame_size) state_->leavings += kLargeLeavings;
   Result<VarlinkCall> call = parse_call(as_text(incoming.frame), make_secret_storage());
   incoming.frame = WipedBuffer();
   if (!call) {  // not a call at all: whoever sends this is no Varlink client

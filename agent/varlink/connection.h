@@ -31,9 +31,13 @@ struct ServerState {
   Limits limits;
   PeerUsage usage;
   std::unordered_set<Connection*> connections;
-  Signal gone;  // a connection is
+  Signal gone;               // a connection is
+  std::size_t leavings = 0;  // of connections and large frames, since memory was given back last
   bool draining = false;
 };
+
+// A frame above frame_size leaves as much behind as so many connections.
+inline constexpr std::size_t kLargeLeavings = 100;
 
 // Calls whose frames may be as large as metadata_frame_size.
 const std::vector<std::string>& large_methods();

@@ -75,6 +75,7 @@ awaitable<void> Connection::read_loop() {
     }
     if (!co_await fill(splitter)) break;
   }
+  if (large_) state_->leavings += kLargeLeavings;  // of a frame that was never finished
   large_ = Counted();
   end_of_input();
 }

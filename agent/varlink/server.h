@@ -24,7 +24,8 @@
 
 namespace signet {
 
-// Runs on one event loop. The dispatcher must outlive the server and all its connections. Not thread safe.
+// Runs on one event loop, and outlives its run once it was started. The dispatcher must outlive the server
+// and all its connections. Not thread safe.
 class Server {
  public:
   Server(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher, PeerRule rule,
@@ -43,13 +44,14 @@ class Server {
 
  private:
   boost::asio::awaitable<void> accept_loop();
+  boost::asio::awaitable<void> return_memory_loop();
   bool accept_some();
   void admit(int fd);
   Result<void> may_connect(const Peer& peer);
 
   boost::asio::any_io_executor executor_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  boost::asio::steady_timer pause_, rest_;
   PeerRule rule_;
   std::shared_ptr<ServerState> state_;
   bool starved_ = false;  // of file descriptors: logged once
