@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
+#include <future>
 
 #include "client/connection.h"
 #include "client/signet.h"
@@ -192,34 +193,29 @@ TEST_CASE("a reply as large as metadata may be is read") {
 TEST_CASE("after a deadline the next call gets its own reply, on a new connection") {
   FakeAgent agent([](FakeClient& client, int number) {
     client.read();
-    if (number == 0) {
-      // Late: the caller has gone on.
-      std::this_thread::sleep_for(400ms);
-      client.reply(R"({"error":"org.signet.Agent.Internal","parameters":{"message":"of the first call"}})");
-    } else {
-      client.reply(kStatus);
-      client.read();
-    }
+    // The first caller is answered when it has gone.
+    if (number == 0) client.read();
+    client.reply(number == 0
+                     ? R"({"error":"org.signet.Agent.Internal","parameters":{"message":"of the first call"}})"
+                     : kStatus);
+    client.read();
   });
-  Agent client = connected(agent, 150ms);
+  Agent client = connected(agent, 1s);
   CHECK(why(client.status().error()) == "deadline");
   CHECK(client.status());
   CHECK(agent.connections() == 2);
 }
 
 TEST_CASE("what arrives without a call is not taken for the next call's reply") {
+  using namespace std::string_literals;
   FakeAgent agent([](FakeClient& client, int number) {
-    client.read();
-    client.reply(kStatus);
-    if (number == 0)
-      client.reply(R"({"error":"org.signet.Agent.Internal","parameters":{"message":"nobody asked"}})");
-    client.read();
-    client.reply(kStatus);
-    client.read();
+    const std::string unasked =
+        R"({"error":"org.signet.Agent.Internal","parameters":{"message":"nobody asked"}})" + "\0"s;
+    while (client.read())
+      if (!client.send(kStatus + "\0"s + (number == 0 ? unasked : ""))) return;
   });
   Agent client = connected(agent);
   CHECK(client.status());
-  std::this_thread::sleep_for(100ms);
   CHECK(client.status());
   CHECK(agent.connections() == 2);
 }
@@ -231,7 +227,7 @@ TEST_CASE("an agent that was started again is connected to again") {
   });
   Agent client = connected(agent);
   CHECK(client.status());
-  std::this_thread::sleep_for(100ms);
+  agent.wait_until_closed();
   CHECK(client.status());
   CHECK(agent.connections() == 2);
 }
@@ -242,7 +238,7 @@ TEST_CASE("why the agent closes is told, also when it said so before the first c
         R"({"error":"org.signet.Agent.LimitExceeded","parameters":{"limit":"connections","value":1,"message":"full"}})");
   });
   Agent client = connected(agent);
-  std::this_thread::sleep_for(100ms);
+  agent.wait_until_closed();
   const auto status = client.status();
   REQUIRE_FALSE(status);
   CHECK(status.error().name == ErrorName::LimitExceeded);
@@ -250,9 +246,11 @@ TEST_CASE("why the agent closes is told, also when it said so before the first c
 }
 
 TEST_CASE("an agent that does not read: sending ends at the deadline") {
-  FakeAgent agent([](FakeClient&, int) { std::this_thread::sleep_for(1s); });
+  std::promise<void> over;
+  FakeAgent agent([done = over.get_future().share()](FakeClient&, int) { done.wait(); });
   Agent client = connected(agent, 300ms);
   SignMetadataCall call;
   call.signed_bytes.assign(8 << 20, ' ');
   CHECK(why(client.sign_metadata(call).error()) == "deadline");
+  over.set_value();
 }

@@ -61,17 +61,23 @@ void FakeAgent::serve() {
   for (;;) {
     const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor < 0) return;
-    const int number = connections_++;
     const std::lock_guard lock(mutex_);
+    const int number = connections_++;
     open_.push_back(descriptor);
     clients_.emplace_back([this, descriptor, number] {
       FakeClient client(descriptor);
       script_(client, number);
       const std::lock_guard closing(mutex_);
-      open_.remove(descriptor);
       ::close(descriptor);
+      open_.remove(descriptor);
+      closed_.notify_all();
     });
   }
+}
+
+void FakeAgent::wait_until_closed() {
+  std::unique_lock lock(mutex_);
+  closed_.wait(lock, [this] { return connections_ > 0 && open_.empty(); });
 }
 
 FakeAgent::Script always(std::string frame) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -46,6 +47,8 @@ class FakeAgent {
 
   std::filesystem::path socket() const { return directory_ / "agent.sock"; }
   int connections() const { return connections_; }
+  // Returns when this end of every connection so far has been closed.
+  void wait_until_closed();
 
  private:
   void serve();
@@ -55,6 +58,7 @@ class FakeAgent {
   int listener_;
   std::atomic<int> connections_{0};
   std::mutex mutex_;
+  std::condition_variable closed_;
   std::list<int> open_;
   std::vector<std::thread> clients_;
   std::thread server_;
