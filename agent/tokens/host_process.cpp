@@ -19,6 +19,8 @@ using Clock = WaitList::Clock;
 namespace {
 
 constexpr auto kNever = Clock::time_point::max();
+// How long after the end of its sockets a process is reaped, on a busy machine.
+constexpr std::chrono::milliseconds kReapTime(200);
 // How long a host that is told to end may take; it gives itself half of that (pkcs11/main.cpp).
 constexpr std::chrono::milliseconds kLeaveTime(1000);
 
@@ -221,6 +223,13 @@ HostLost HostProcess::lost(HostLost seen, bool expired) const {
   return HostLost(why_, failed_ ? HostLost::Kind::Died : HostLost::Kind::Stopped);
 }
 
+// A host's end is seen on its sockets before it is reaped: waits a moment for the better explanation. One
+// that lives and does not keep to the protocol is ended: nobody may go on using it.
+asio::awaitable<void> HostProcess::see_end(std::string symptom) {
+  if (!ended_) co_await gone_.wait(Clock::now() + kReapTime);
+  if (!ended_) end("the " + launch_.about + " broke the protocol: " + symptom, Ending::Failed);
+}
+
 asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const host::Request& request,
                                               CallLimit limit) {
   const auto self = shared_from_this();
@@ -228,9 +237,7 @@ asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const 
   InFlight flight(*this, connection, limit);
   HostAnswer answer = co_await connection.call(request);
   if (auto* seen = std::get_if<HostLost>(&answer)) {
-    // Its end is seen on the socket before it is reaped; wait a moment for the better explanation.
-    if (!ended_) co_await gone_.wait(Clock::now() + std::chrono::milliseconds(200));
-    if (!ended_) end("the " + launch_.about + " broke the protocol: " + seen->why, Ending::Failed);
+    co_await see_end(seen->why);
     HostLost told = lost(std::move(*seen), flight.expired);
     told.call = cryptoki_call(request);
     co_return told;
@@ -244,8 +251,11 @@ asio::awaitable<HostProcess::Connected> HostProcess::connect(CallLimit limit, ho
   auto ends = socket_pair(SOCK_STREAM);
   if (!ends) co_return HostLost(ends.error().message);
   if (const int failed = host::send_session(control_.get(), ends->second.get())) {
-    // EPIPE: it has just ended. EAGAIN cannot last: the host takes connections in a thread of their own.
-    co_return HostLost("the " + launch_.about + " takes no connection: " + std::strerror(failed));
+    // EPIPE: it has just ended. EAGAIN: it has not taken the last hundreds of them, and will not take this
+    // one.
+    co_await see_end(std::string("it takes no connection: ") + std::strerror(failed));
+    const HostLost seen(why_);
+    co_return lost(seen, false);
   }
   ends->second.reset();
   auto connection = std::make_unique<HostConnection>(executor_, std::move(ends->first));

@@ -98,6 +98,7 @@ class HostProcess : public std::enable_shared_from_this<HostProcess> {
   void end(std::string why, Ending ending);
   void watch(WaitList::Clock::time_point until);
   void check_deadlines();
+  boost::asio::awaitable<void> see_end(std::string symptom);
   HostLost lost(HostLost seen, bool expired) const;
 
   boost::asio::any_io_executor executor_;

@@ -2,6 +2,7 @@
 // SoftHSM.
 #include <signal.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/agent/tokens/token_fixture.h"
@@ -216,8 +217,8 @@ TEST_CASE("a crash at any call is survived; one at every call is told") {
 
 TEST_CASE("a hang is cut at its deadline; the token is usable at once") {
   const auto change = [](ModuleConfig& module) {
-    module.deadlines.sign = 600ms;
-    module.deadlines.login = 1500ms;
+    module.deadlines.sign = 1500ms;
+    module.deadlines.login = 3000ms;
   };
   for (const char* call :
        {"C_Initialize", "C_OpenSession", "C_Login", "C_FindObjects", "C_SignInit", "C_Sign"}) {
@@ -228,7 +229,7 @@ TEST_CASE("a hang is cut at its deadline; the token is usable at once") {
     fixture.shim.set(std::string(call) + " 1 hang");
     const auto start = Clock::now();
     const auto hung = fixture.sign();
-    CHECK(Clock::now() - start < 4s);
+    CHECK(Clock::now() - start < 9s);
     REQUIRE_FALSE(hung);
     CHECK(hung.error().name == ErrorName::TokenFault);
     CHECK(text(hung.error(), "ckr") == "deadline");
@@ -237,7 +238,7 @@ TEST_CASE("a hang is cut at its deadline; the token is usable at once") {
 }
 
 TEST_CASE("while one call hangs, another token signs on, and other calls on the hung host are done again") {
-  ShimFixture fixture(true, [](ModuleConfig& module) { module.deadlines.sign = 1000ms; });
+  ShimFixture fixture(true, [](ModuleConfig& module) { module.deadlines.sign = 2000ms; });
   fixture.warm();
   REQUIRE(fixture.tokens->sign(fixture.beta, "warm"));
   fixture.shim.set("C_Sign 1 hang");
@@ -249,17 +250,18 @@ TEST_CASE("while one call hangs, another token signs on, and other calls on the 
         tokens.io, tokens.signing(fixture.alpha, "a"),
         [&](std::exception_ptr, Result<TokenSignature> value) { on_alpha.push_back(std::move(value)); });
   }
+  while (fixture.shim.calls("C_Sign") == 0) run_for(tokens.io, 5ms);
   const auto start = Clock::now();
   int on_beta = 0;
   auto slowest = 0ms;
-  while (Clock::now() - start < 700ms) {
+  while (Clock::now() - start < 1500ms) {
     const auto before = Clock::now();
     REQUIRE(tokens.sign(fixture.beta, "b"));
     slowest = std::max(slowest, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - before));
     ++on_beta;
   }
-  CHECK(on_beta > 50);
-  CHECK(slowest < 400ms);
+  CHECK(on_beta > 20);
+  CHECK(slowest < 1200ms);
   while (on_alpha.size() < 4) run_for(tokens.io, 50ms);
   int hung = 0;
   for (const auto& result : on_alpha) {
@@ -275,13 +277,13 @@ TEST_CASE("while one call hangs, another token signs on, and other calls on the 
 
 TEST_CASE("a scout that waits behind a signature is no hang; one that hangs is cut and said to be unusable") {
   ShimFixture fixture(true, [](ModuleConfig& module) {
-    module.deadlines.discovery = 400ms;
-    module.deadlines.sign = 5000ms;
+    module.deadlines.discovery = 1000ms;
+    module.deadlines.sign = 10000ms;
   });
   auto& tokens = *fixture.tokens;
   fixture.warm();
   REQUIRE(tokens.described("alpha").state == TokenState::Unlocked);
-  fixture.shim.set("C_Sign * delay 2000\nC_GetSlotList * delay 1500");
+  fixture.shim.set("C_Sign * delay 4000\nC_GetSlotList * delay 3000");
   std::optional<Result<TokenSignature>> slow;
   boost::asio::co_spawn(
       tokens.io, tokens.signing(fixture.alpha, "a"),
@@ -289,12 +291,12 @@ TEST_CASE("a scout that waits behind a signature is no hang; one that hangs is c
   run_for(tokens.io, 50ms);
   const auto start = Clock::now();
   CHECK(tokens.described("alpha").state == TokenState::Unlocked);  // what was known before
-  CHECK(Clock::now() - start < 1400ms);
+  CHECK(Clock::now() - start < 2800ms);
   while (!slow) run_for(tokens.io, 50ms);
   CHECK(*slow);
   CHECK(fixture.shim.calls("C_Initialize") == 0);  // no host was started anew
 
-  run_for(tokens.io, 1000ms);
+  run_for(tokens.io, 500ms);
   fixture.shim.set("C_GetSlotList * hang");
   CHECK(run(tokens.io, tokens.service->list()).empty());
   const auto modules = run(tokens.io, tokens.service->modules());
@@ -318,12 +320,27 @@ TEST_CASE("the token's limit of sessions is learned, and nobody is turned away f
 TEST_CASE("several sessions sign side by side") {
   ShimFixture fixture(true, [](ModuleConfig& module) { module.sessions = 8; });
   fixture.warm();
-  fixture.shim.set("C_Sign * delay 100");
+  fixture.shim.set("C_Sign * delay 200");
   std::vector<boost::asio::awaitable<Result<TokenSignature>>> work;
   for (int i = 0; i < 16; ++i) work.push_back(fixture.tokens->signing(fixture.alpha, "x"));
   const auto start = Clock::now();
   for (const auto& result : run_all(fixture.tokens->io, std::move(work))) CHECK(result);
-  CHECK(Clock::now() - start < 1200ms);  // one after the other: 1600 ms
+  CHECK(Clock::now() - start < 2400ms);  // one after the other: 3200 ms
+}
+
+TEST_CASE("who asks first signs first") {
+  ShimFixture fixture(true, [](ModuleConfig& module) { module.sessions = 1; });
+  fixture.warm();
+  fixture.shim.set("C_Sign * delay 10");
+  std::vector<int> order;
+  for (int i = 0; i < 12; ++i) {
+    boost::asio::co_spawn(fixture.tokens->io, fixture.tokens->signing(fixture.alpha, "x"),
+                          [&order, i](std::exception_ptr, Result<TokenSignature> result) {
+                            if (result) order.push_back(i);
+                          });
+  }
+  while (order.size() < 12) run_for(fixture.tokens->io, 20ms);
+  CHECK(std::ranges::is_sorted(order));
 }
 
 TEST_CASE("a module that cannot lock gets one session and a host for each token, also when it is shared") {
