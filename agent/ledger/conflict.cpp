@@ -42,7 +42,7 @@ Error version_conflict(const std::string& repository, const std::string& role, s
   std::string message = "Version " + std::to_string(wanted) + " of " + role + " in " + repository +
                         " is refused: " + advice(conflict);
   if (conflict.stored) {
-    parameters["payload"] = std::move(conflict.stored->payload);
+    parameters["payload"] = conflict.stored->payload;
     json::array& signatures = parameters["signatures"].get_array();
     for (json::object& signature : conflict.stored->signatures) signatures.emplace_back(std::move(signature));
   }

@@ -103,7 +103,7 @@ void remove_unfinished_ledger(const fs::path& directory) {
 Result<void> publish_ledger(const fs::path& directory) {
   const fs::path unfinished = unfinished_ledger_file(directory);
   const fs::path path = ledger_file(directory);
-  if (const auto synced = sync_path(unfinished, 0); !synced) return synced;
+  if (auto synced = sync_path(unfinished, 0); !synced) return synced;
   // A link, not a rename: it never replaces.
   if (link(unfinished.c_str(), path.c_str()) != 0)
     return errno == EEXIST ? ledger_exists(path) : system_fault("create", path, errno);

@@ -72,7 +72,7 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::filesystem::pa
 }
 
 Result<void> LedgerStore::prepare(std::string_view time) {
-  if (const auto migrated = migrate(database_, ledger_migrations(), time); !migrated) return migrated;
+  if (auto migrated = migrate(database_, ledger_migrations(), time); !migrated) return migrated;
   std::string mode;
   if (Query row(database_, "PRAGMA journal_mode = WAL"); row.next()) mode = row.text(0);
   if (database_.fault()) return database_.fault_error();
@@ -95,7 +95,7 @@ Result<void> LedgerStore::begin_group(bool writes) {
   database_.execute(writes ? "BEGIN IMMEDIATE" : "BEGIN");
   if (database_.fault()) return abandon_group();
   if (!writes || !reservations_.has_orphans()) return {};
-  const auto closed = run(true, [&] { return reservations_.close_orphans(kUnwritten); });
+  auto closed = run(true, [&] { return reservations_.close_orphans(kUnwritten); });
   if (!closed) abandon_group();
   return closed;
 }

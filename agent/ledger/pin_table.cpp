@@ -31,7 +31,7 @@ PinAttempts PinTable::attempts(const std::string& token) {
 }
 
 Result<void> PinTable::begin(const std::string& token, const std::string& value) {
-  const auto recorded = record("pin.attempt", token, agent_itself(), "");
+  auto recorded = record("pin.attempt", token, agent_itself(), "");
   if (!recorded) return recorded;
   refuse_pending(token);
   run(database_,
@@ -47,7 +47,7 @@ Result<void> PinTable::end(const std::string& token, bool accepted) {
     return Error{ErrorName::NotFound, "No PIN attempt is open for the token \"" + token + "\".",
                  std::move(parameters)};
   }
-  const auto recorded = record("pin.outcome", token, agent_itself(), accepted ? "accepted" : "refused");
+  auto recorded = record("pin.outcome", token, agent_itself(), accepted ? "accepted" : "refused");
   if (!recorded) return recorded;
   if (accepted)
     run(database_, "DELETE FROM pin_attempts WHERE token = ?1", token);  // the refused values go with it
@@ -57,7 +57,7 @@ Result<void> PinTable::end(const std::string& token, bool accepted) {
 }
 
 Result<void> PinTable::reset(const std::string& token, const Requester& who) {
-  const auto recorded = record("pin.reset", token, who, "");
+  auto recorded = record("pin.reset", token, who, "");
   if (!recorded) return recorded;
   run(database_, "DELETE FROM pin_attempts WHERE token = ?1", token);
   return {};

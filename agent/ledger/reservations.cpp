@@ -160,7 +160,7 @@ Result<void> Reservations::finish(std::int64_t id, const std::vector<KeyOutcome>
   if (!judgement) return withhold(id, request, judgement.error());
   if (judgement->decision.ruling != Ruling::Accept)
     return withhold(id, request, refusal(request, *judgement));
-  const auto closed = close(id, request, "released", outcomes, {});
+  auto closed = close(id, request, "released", outcomes, {});
   if (!closed) return closed;
   release(request, *judgement, outcomes);
   return {};
