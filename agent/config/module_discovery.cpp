@@ -72,7 +72,8 @@ class Discovery {
   void add(const fs::path& path, const std::string& name, const std::string& init_args) {
     std::error_code missing;
     const fs::path real = fs::canonical(path, missing);
-    if (missing || is_skipped(path) || is_skipped(real) || !paths_.insert(real).second) return;
+    if (missing || is_skipped(path) || is_skipped(real) || lacks_its_device(real)) return;
+    if (!paths_.insert(real).second) return;
     ModuleConfig module;
     module.name = unique(name);
     module.path = real;
@@ -85,6 +86,13 @@ class Discovery {
         if (variable != nullptr) hand_on(module, variable);
     }
     modules_.push_back(std::move(module));
+  }
+  bool lacks_its_device(const fs::path& real) const {
+    const KnownModule* known = known_module(real);
+    if (known == nullptr || known->name != "tpm2" || !places_.environment("TPM2_PKCS11_TCTI").empty())
+      return false;
+    std::error_code unseen;
+    return !fs::exists(places_.devices / "tpmrm0", unseen) && !fs::exists(places_.devices / "tpm0", unseen);
   }
   void hand_on(ModuleConfig& module, const char* variable) const {
     if (std::string value = places_.environment(variable); !value.empty())

@@ -15,6 +15,7 @@ struct DiscoveryPlaces {
   std::filesystem::path module_libraries;                 // where a relative "module:" is
   std::vector<std::filesystem::path> well_known;          // modules that need no *.module file
   std::function<std::string(const char*)> environment;    // what to hand on to hosts
+  std::filesystem::path devices = "/dev";                 // where a TPM would be
 };
 
 // Debian's places, and ~/.config/pkcs11/modules.
@@ -22,9 +23,10 @@ DiscoveryPlaces standard_places();
 
 // One entry for each file that exists (by its real path). Left out: p11-kit's trust store, its proxy and
 // client, spies, and Signet's own front end (it would ask this agent, which would ask it); modules that
-// disable-in keeps from "signetd". Names are those of the *.module files or of the libraries; known modules
-// get their defaults (SoftHSM and TPMs are not removable; SoftHSM is shared) and the environment variables
-// that they read.
+// disable-in keeps from "signetd"; the TPM's module where there is no TPM (and no TPM2_PKCS11_TCTI that names
+// one elsewhere): it could only fail, loudly, each time it is asked. Names are those of the *.module files or
+// of the libraries; known modules get their defaults (SoftHSM and TPMs are not removable; SoftHSM is shared)
+// and the environment variables that they read.
 std::vector<ModuleConfig> discover_modules(const DiscoveryPlaces& places);
 
 // The configured modules, and those discovered besides if the configuration wants that. A discovered module

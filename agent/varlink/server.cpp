@@ -26,6 +26,7 @@ using asio::awaitable;
 constexpr int kAcceptsInARow = 64;  // then others get their turn
 constexpr std::chrono::milliseconds kStarvedPause{100};
 constexpr std::chrono::milliseconds kMemoryPause{1000};
+constexpr std::chrono::seconds kRefusalPause{1};
 constexpr std::size_t kManyLeavings = 8;  // of connections: enough to clean up after
 
 Error one_too_many(std::string_view limit, std::size_t value, const std::string& whose) {
@@ -131,8 +132,7 @@ void Server::admit(int fd) {
   Result<Peer> peer = peer_of(fd);
   if (!peer) return send_and_close(std::move(owned), peer.error());
   if (Result<void> may = may_connect(*peer); !may) {
-    spdlog::warn("varlink: refused a connection of uid {}, pid {}: {}", peer->uid, peer->pid,
-                 may.error().message);
+    log_refusal(*peer, may.error());
     return send_and_close(std::move(owned), may.error());
   }
   asio::local::stream_protocol::socket socket(executor_);
@@ -141,6 +141,16 @@ void Server::admit(int fd) {
   if (ec) return spdlog::error("varlink: cannot watch a connection: {}", ec.message());
   owned.release();
   std::make_shared<Connection>(std::move(socket), *peer, state_)->start();
+}
+
+// Connecting is cheap: who does it in a loop shall not fill the disk with our log.
+void Server::log_refusal(const Peer& peer, const Error& error) {
+  const auto now = std::chrono::steady_clock::now();
+  ++refusals_unlogged_;
+  if (now - refusal_logged_ < kRefusalPause) return;
+  spdlog::warn("varlink: refused {} connections since this was said last; now one of uid {}, pid {}: {}",
+               std::exchange(refusals_unlogged_, 0), peer.uid, peer.pid, error.message);
+  refusal_logged_ = now;
 }
 
 Result<void> Server::may_connect(const Peer& peer) {

@@ -48,6 +48,7 @@ class Server {
   bool accept_some();
   void admit(int fd);
   Result<void> may_connect(const Peer& peer);
+  void log_refusal(const Peer& peer, const Error& error);
 
   boost::asio::any_io_executor executor_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
@@ -55,6 +56,8 @@ class Server {
   PeerRule rule_;
   std::shared_ptr<ServerState> state_;
   bool starved_ = false;  // of file descriptors: logged once
+  std::chrono::steady_clock::time_point refusal_logged_;
+  std::size_t refusals_unlogged_ = 0;
 };
 
 }  // namespace signet

@@ -105,6 +105,24 @@ TEST_CASE("one library under several names is one module") {
   CHECK(names(discover_modules(places)) == std::vector<std::string>{"first"});
 }
 
+TEST_CASE("the TPM's module is left out where there is no TPM") {
+  const Scratch scratch;
+  scratch.write("lib/libtpm2_pkcs11.so", "");
+  DiscoveryPlaces places = places_in(scratch);
+  places.well_known = {scratch.path() / "lib/libtpm2_pkcs11.so"};
+  places.devices = scratch.path() / "dev";
+  CHECK(discover_modules(places).empty());
+  SECTION("a TPM") {
+    scratch.write("dev/tpmrm0", "");
+  }
+  SECTION("one that is reached in another way") {
+    places.environment = [](const char* name) {
+      return std::string(name) == "TPM2_PKCS11_TCTI" ? "swtpm:port=2321" : "";
+    };
+  }
+  CHECK(names(discover_modules(places)) == std::vector<std::string>{"tpm2"});
+}
+
 TEST_CASE("well-known modules need no module file, and names stay unique") {
   const Scratch scratch;
   scratch.write("one/libykcs11.so.2", "");
