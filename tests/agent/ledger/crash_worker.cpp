@@ -134,5 +134,5 @@ int live(const char* directory, unsigned seed, const char* path) {
 
 int main(int count, char** words) {
   if (count != 4) return 1;
-  return signet::test::live(words[1], static_cast<unsigned>(std::atoi(words[2])), words[3]);
+  return signet::test::live(words[1], static_cast<unsigned>(std::strtoul(words[2], nullptr, 10)), words[3]);
 }
