@@ -91,7 +91,7 @@ class Daemon {
 
   // Until a signal ends it; then drained.
   void run() {
-    asio::co_spawn(loop_, start(), [this](std::exception_ptr fault) {
+    asio::co_spawn(loop_, start(), [](const std::exception_ptr& fault) {
       if (fault) std::rethrow_exception(fault);
     });
     loop_.run();
@@ -200,6 +200,9 @@ int run_daemon(const DaemonOptions& options) {
   Result<Config> config = read_configuration(options);
   if (!config) return fail(config.error(), kBadConfiguration);
   set_up_logging(config->log_format, config->log_level);
+  if (options.refused_hardening != nullptr)
+    spdlog::warn("the system refused {}: the agent is less protected than it should be",
+                 options.refused_hardening);
   const std::size_t wanted = config->limits.connections + kOwnFiles;
   if (const std::size_t files = raise_file_limit(wanted); files < wanted)
     spdlog::warn("only {} files may be open: fewer than the {} that limits.connections may need", files,

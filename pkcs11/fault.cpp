@@ -17,7 +17,6 @@ CkrClass class_of(FaultKind kind) {
     case FaultKind::TokenAbsent:
       return CkrClass::RestartHost;
     case FaultKind::Module:
-      return CkrClass::Fatal;
     case FaultKind::Attributes:
       return CkrClass::Fatal;
     default:

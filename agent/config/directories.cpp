@@ -23,7 +23,7 @@ std::string environment_variable(const char* name) {
 }
 
 fs::path home_directory() {
-  if (const fs::path home = environment_variable("HOME"); home.is_absolute()) return home;
+  if (fs::path home = environment_variable("HOME"); home.is_absolute()) return home;
   const passwd* entry = ::getpwuid(::getuid());
   return entry == nullptr ? "/" : entry->pw_dir;
 }

@@ -30,8 +30,8 @@ std::string_view cryptoki_call(const host::Request& request) {
   return kCalls.at(request.index());
 }
 
-HostConnection::HostConnection(asio::any_io_executor executor, FileDescriptor socket)
-    : socket_(std::move(executor), asio::local::stream_protocol(), socket.get()), buffer_(kFirstRead) {
+HostConnection::HostConnection(const asio::any_io_executor& executor, FileDescriptor socket)
+    : socket_(executor, asio::local::stream_protocol(), socket.get()), buffer_(kFirstRead) {
   socket.release();
 }
 

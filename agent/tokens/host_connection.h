@@ -38,7 +38,7 @@ std::string_view cryptoki_call(const host::Request& request);
 // from the same loop ends a call that is under way with HostLost.
 class HostConnection {
  public:
-  HostConnection(boost::asio::any_io_executor executor, FileDescriptor socket);
+  HostConnection(const boost::asio::any_io_executor& executor, FileDescriptor socket);
   HostConnection(const HostConnection&) = delete;
   HostConnection& operator=(const HostConnection&) = delete;
 

@@ -16,11 +16,12 @@ std::string subject(const FaultContext& context) {
   return "Token \"" + context.token + "\"";
 }
 
-Error token_fault(const FaultContext& context, std::string ckr, std::string call, std::string message) {
+Error token_fault(const FaultContext& context, const std::string& ckr, const std::string& call,
+                  std::string message) {
   boost::json::object parameters;
   parameters["token"] = context.token;
-  parameters["ckr"] = std::move(ckr);
-  parameters["call"] = std::move(call);
+  parameters["ckr"] = ckr;
+  parameters["call"] = call;
   return Error(ErrorName::TokenFault, std::move(message), std::move(parameters));
 }
 

@@ -107,8 +107,9 @@ std::vector<ListedToken> TokenModule::listed() const {
 void TokenModule::present(const std::vector<ListedToken>& tokens, bool complete) {
   present_ = tokens;
   for (auto& [key, token] : hosted_) {
-    const auto found =
-        std::ranges::find_if(tokens, [&](const ListedToken& listed) { return identity_key(listed) == key; });
+    const std::string& wanted = key;
+    const auto found = std::ranges::find_if(
+        tokens, [&wanted](const ListedToken& listed) { return identity_key(listed) == wanted; });
     if (found != tokens.end()) {
       const auto index = static_cast<std::size_t>(found - tokens.begin());
       token->refresh(*found, pin_source_of(config_->pins, tokens, index));

@@ -148,7 +148,7 @@ Result<std::size_t> select_token(std::span<const ListedToken> tokens, std::strin
   for (std::size_t index = 0; index < tokens.size(); ++index) {
     if (tokens[index].description.name == selector) return index;
   }
-  const auto by_text =
+  auto by_text =
       exactly_one(tokens, selector, [&](const ListedToken& token) { return selector_fits(selector, token); });
   if (by_text || by_text.error().name != ErrorName::NotFound) return by_text;
   const bool names_module = std::any_of(tokens.begin(), tokens.end(), [&](const ListedToken& token) {

@@ -31,8 +31,7 @@ class WaitList {
 
  private:
   struct Waiter {
-    Waiter(boost::asio::any_io_executor executor, Clock::time_point until)
-        : timer(std::move(executor), until) {}
+    Waiter(const boost::asio::any_io_executor& executor, Clock::time_point until) : timer(executor, until) {}
     boost::asio::steady_timer timer;
     bool woken = false;
   };

@@ -24,8 +24,9 @@ class Connection;
 
 // What the connections of one server share. Outlives them all: each holds it.
 struct ServerState {
-  ServerState(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher_, Limits limits_)
-      : dispatcher(dispatcher_), limits(std::move(limits_)), usage(executor), gone(executor) {}
+  ServerState(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher_,
+              const Limits& limits_)
+      : dispatcher(dispatcher_), limits(limits_), usage(executor), gone(executor) {}
 
   const Dispatcher& dispatcher;
   Limits limits;

@@ -64,13 +64,13 @@ void send_and_close(UniqueFd fd, const Error& error) {
 }  // namespace
 
 Server::Server(const asio::any_io_executor& executor, const Dispatcher& dispatcher, PeerRule rule,
-               Limits limits)
+               const Limits& limits)
     : executor_(executor),
       acceptor_(executor),
       pause_(executor),
       rest_(executor),
       rule_(std::move(rule)),
-      state_(std::make_shared<ServerState>(executor, dispatcher, std::move(limits))) {}
+      state_(std::make_shared<ServerState>(executor, dispatcher, limits)) {}
 
 Server::~Server() = default;
 

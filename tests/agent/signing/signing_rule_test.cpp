@@ -277,9 +277,9 @@ struct Selection {
   std::string refusal(std::vector<std::string> requested) const {
     const auto selection = select(std::move(requested));
     if (selection) return "allowed";
-    const auto* why = selection.error().parameters.if_contains("why");
-    return std::string(short_name(selection.error().name)) +
-           (why != nullptr ? " " + std::string(why->get_string()) : "");
+    const Error error = selection.error();  // a copy: what points into it must not outlive it
+    const auto* why = error.parameters.if_contains("why");
+    return std::string(short_name(error.name)) + (why != nullptr ? " " + std::string(why->get_string()) : "");
   }
   void eligible(std::uint8_t n, bool being_removed) {
     EligibleKey entry{key(n).keyid, *key(n).key, being_removed};
