@@ -48,9 +48,10 @@ def state_of(build, files, command, hashes):
 
 
 def findings_in(output):
-    """A finding counts where it stands in our files (Clang's analyser takes Asio's awaitable.hpp for wrong, which it is
-    not); what does not compile counts wherever it stands."""
-    lines = (line for line in output.splitlines() if re.search(r": (error|warning): ", line))
+    """A finding counts where it stands in our files; what does not compile counts wherever it stands. CallAndMessage is
+    off in .clang-tidy (it misreads Asio's coroutines), but clang-tidy runs all core checkers if it runs one."""
+    lines = (line for line in output.splitlines() if re.search(r": (error|warning): ", line)
+             and "[clang-analyzer-core.CallAndMessage" not in line)
     return [line for line in lines if line.startswith(f"{ROOT}/") or "clang-diagnostic-error" in line]
 
 
