@@ -9,6 +9,8 @@ namespace signet {
 // What the command line says; it goes before the environment and the configuration.
 struct DaemonOptions {
   std::optional<std::filesystem::path> config, socket, state;
+  // What harden_process() says; logged.
+  const char* refused_hardening = nullptr;
 };
 
 // Runs until SIGTERM or SIGINT, and returns the exit status: 0 after a drain, 1 if the agent could not start

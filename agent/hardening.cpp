@@ -25,10 +25,11 @@ bool fill_standard_descriptors() {
 }
 
 // The allocator would learn from the first 16 MiB message to keep such blocks for ever.
-bool return_large_blocks() {
+void return_large_blocks() {
   constexpr int kLarge = 256 * 1024;
-  return ::mallopt(M_MMAP_THRESHOLD, kLarge) == 1 && ::mallopt(M_TRIM_THRESHOLD, 4 * kLarge) == 1 &&
-         ::mallopt(M_ARENA_MAX, 2) == 1;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, 4 * kLarge);
+  ::mallopt(M_ARENA_MAX, 2);
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ const char* harden_process() {
   step(std::signal(SIGPIPE, SIG_IGN) != SIG_ERR, "SIGPIPE");
   step(fill_standard_descriptors(), "/dev/null");
   step(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0, "close-on-exec");
-  step(return_large_blocks(), "mallopt");
+  return_large_blocks();
   return refused;
 }
 

@@ -24,10 +24,9 @@ constexpr char kFooter[] =
 
 int main(int argc, char** argv) {
   const char* refused = signet::harden_process();
-  if (refused != nullptr) std::fprintf(stderr, "signetd: warning: the system refused %s\n", refused);
-
   CLI::App app{"Signet's agent: signs with keys that never leave their token.", "signetd"};
   signet::DaemonOptions options;
+  options.refused_hardening = refused;
   app.add_option("--config", options.config, "Read the configuration from this file")->type_name("FILE");
   app.add_option("--socket", options.socket, "Listen here; goes before $SIGNET_SOCKET and the configuration")
       ->type_name("PATH");

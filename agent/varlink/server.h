@@ -29,7 +29,7 @@ namespace signet {
 class Server {
  public:
   Server(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher, PeerRule rule,
-         Limits limits);
+         const Limits& limits);
   ~Server();
 
   // Accepts from a listening, non-blocking socket, which is duplicated: the caller keeps its own.

@@ -3,14 +3,11 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <utility>
 
 namespace signet {
 
@@ -20,10 +17,7 @@ class Signal {
   explicit Signal(const boost::asio::any_io_executor& executor)
       : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
-  boost::asio::awaitable<void> wait() {
-    boost::system::error_code woken;
-    co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
-  }
+  boost::asio::awaitable<void> wait();
   void notify() { timer_.cancel(); }
 
  private:
@@ -40,16 +34,7 @@ class Deadline {
   Deadline& operator=(const Deadline&) = delete;
 
   bool armed() const { return armed_; }
-  void arm(std::chrono::milliseconds after, std::function<void()> action) {
-    armed_ = true;
-    timer_.expires_after(after);
-    // The round outlives this object: an expiry that is queued already when it is destroyed must find that
-    // out.
-    timer_.async_wait(
-        [round = round_, mine = ++*round_, run = std::move(action)](boost::system::error_code ec) {
-          if (!ec && *round == mine) run();
-        });
-  }
+  void arm(std::chrono::milliseconds after, std::function<void()> action);
   void disarm() {
     if (!armed_) return;
     armed_ = false;

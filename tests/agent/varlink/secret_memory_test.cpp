@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "protocol/secret_json.h"
@@ -50,6 +51,24 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto step = static_cast<std::size_t>(alignment);
   if (void* block = std::aligned_alloc(step, (size + step - 1) / step * step)) return block;
   throw std::bad_alloc();
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size, std::nothrow);
+}
+void operator delete[](void* block) noexcept {
+  search_and_free(block);
+}
+void operator delete[](void* block, std::size_t) noexcept {
+  search_and_free(block);
+}
+void operator delete(void* block, const std::nothrow_t&) noexcept {
+  search_and_free(block);
 }
 void operator delete(void* block) noexcept {
   search_and_free(block);
