@@ -31,7 +31,7 @@ std::string parameter_of(const signet::Result<VarlinkCall>& call) {
   return std::string(call.error().parameters.at("parameter").as_string());
 }
 
-std::string nested(int levels) {  // the frame, its parameters, and arrays
+std::string nested(std::size_t levels) {  // the frame, its parameters, and arrays
   return R"({"method":"a.B","parameters":{"x":)" + std::string(levels - 2, '[') +
          std::string(levels - 2, ']') + "}}";
 }

@@ -93,7 +93,7 @@ TEST_CASE("metadata-frame-size: another method does not get it by naming a large
 TEST_CASE("depth: 16 levels are taken, 17 are not") {
   ServerFixture server;
   RawClient client = server.connect();
-  const auto nested = [](int levels) {  // the frame and its parameters are two of them
+  const auto nested = [](std::size_t levels) {  // the frame and its parameters are two of them
     return R"({"method":"org.signet.Agent.Sum","parameters":{"numbers":)" + std::string(levels - 2, '[') +
            std::string(levels - 2, ']') + "}}";
   };
