@@ -96,7 +96,7 @@ void use_repositories(HeldAgent& held) {
   held.call("SignMetadata", sign_parameters("a.example/b", "targets", targets_metadata(1)));
   held.call("SignMetadata", sign_parameters("a.example/b", "targets", targets_metadata(1, "other bytes")));
   json::object wrong = sign_parameters("a.example/b", "targets", targets_metadata(2));
-  wrong["keys"] = {"snapshot"};
+  wrong["keys"] = json::array{"snapshot"};
   held.call("SignMetadata", wrong);
   json::object bad = sign_parameters("a.example/b", "targets", targets_metadata(2));
   bad["signed"] = "{ }";
