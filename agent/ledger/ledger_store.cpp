@@ -32,6 +32,7 @@ Error not_durable() {
 LedgerStore::LedgerStore(const std::filesystem::path& file, const LedgerOptions& options)
     : database_(file, options.vfs),
       records_(database_, options.clock),
+      tree_(database_),
       keys_(database_, records_),
       marks_(database_),
       repositories_(database_, records_, marks_),

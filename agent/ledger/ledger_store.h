@@ -22,6 +22,7 @@
 #include "agent/ledger/records.h"
 #include "agent/ledger/repository_table.h"
 #include "agent/ledger/reservations.h"
+#include "agent/ledger/tree_table.h"
 
 namespace signet {
 
@@ -46,6 +47,7 @@ class LedgerStore {
 
   LedgerSummary summary();
   RecordLog& records() { return records_; }
+  TreeTable& tree() { return tree_; }
   KeyTable& keys() { return keys_; }
   RepositoryTable& repositories() { return repositories_; }
   MarkTable& marks() { return marks_; }
@@ -64,6 +66,7 @@ class LedgerStore {
 
   Database database_;
   RecordLog records_;
+  TreeTable tree_;
   KeyTable keys_;
   MarkTable marks_;
   RepositoryTable repositories_;

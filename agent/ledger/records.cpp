@@ -68,6 +68,7 @@ Result<std::int64_t> RecordLog::append(NewRecord record) {
       "INSERT INTO records (sequence, time, kind, statement, salt, detail_hash, detail)"
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
       sequence, time, record.kind, *text, *salt, detail_hash, detail);
+  if (const auto hashed = tree_.append(sequence, *text); !hashed) return hashed.error();
   return sequence;
 }
 

@@ -1,5 +1,5 @@
-// The records: what the agent did, in order. The leaves of the Merkle tree that the ledger issue puts over
-// them.
+// The records: what the agent did, in order. Their statements are the leaves of the Merkle tree
+// (tree_table.h).
 //
 // A record is a public statement (canonical JSON, under 64 KiB: what a leaf hashes) and a private detail that
 // stays here. The statement names the detail by a salted hash, so that it can be disclosed later and not
@@ -18,6 +18,7 @@
 #include "agent/ledger/database.h"
 #include "agent/ledger/ledger_options.h"
 #include "agent/ledger/ledger_types.h"
+#include "agent/ledger/tree_table.h"
 
 namespace signet {
 
@@ -37,7 +38,8 @@ struct NewRecord {
 // Not thread safe. Faults of the disk are the database's.
 class RecordLog {
  public:
-  RecordLog(Database& database, LedgerClock clock) : database_(database), clock_(std::move(clock)) {}
+  RecordLog(Database& database, LedgerClock clock)
+      : database_(database), tree_(database), clock_(std::move(clock)) {}
 
   // Returns the record's sequence. LimitExceeded (record-size), or MetadataInvalid for what has no canonical
   // form; then nothing was written.
@@ -49,6 +51,7 @@ class RecordLog {
 
  private:
   Database& database_;
+  TreeTable tree_;
   LedgerClock clock_;
 };
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <string>
 
+#include "agent/ledger/tree_table.h"
+
 namespace signet {
 namespace {
 
@@ -158,7 +160,50 @@ CREATE TABLE pin_refused (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations{Migration{1, kVersion1}};
+// The tree over the records, what was last signed of it, and what a ledger knows of having been set back.
+constexpr const char* kVersion2 = R"sql(
+-- The complete subtrees' hashes, in the order in which records complete them (protocol/merkle.h).
+CREATE TABLE tree_hashes (
+  position INTEGER PRIMARY KEY CHECK (position >= 0),
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE TRIGGER tree_hashes_never_change BEFORE UPDATE ON tree_hashes
+  BEGIN SELECT RAISE(ABORT, 'hashes never change'); END;
+CREATE TRIGGER tree_hashes_never_go BEFORE DELETE ON tree_hashes
+  BEGIN SELECT RAISE(ABORT, 'hashes never go'); END;
+
+-- The newest signed checkpoint. branch: what the log's origin ends with since the ledger was set back; empty
+-- before.
+CREATE TABLE checkpoint (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  branch TEXT NOT NULL DEFAULT '',
+  size INTEGER NOT NULL DEFAULT 0 CHECK (size >= 0),
+  root BLOB NOT NULL DEFAULT x'',
+  note TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO checkpoint (one) VALUES (1);
+
+-- Anchors that hold a checkpoint of this ledger: one of these that is gone is a finding.
+CREATE TABLE anchors (
+  name TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+-- Each time the ledger was found to be older than, or other than, an anchor.
+CREATE TABLE quarantines (
+  id INTEGER PRIMARY KEY,
+  since TEXT NOT NULL,
+  why TEXT NOT NULL,
+  anchor TEXT NOT NULL
+) STRICT;
+-- Roles that were observed (or cleared by a person) since that quarantine began.
+CREATE TABLE quarantine_cleared (
+  role INTEGER NOT NULL REFERENCES roles,
+  quarantine INTEGER NOT NULL REFERENCES quarantines,
+  PRIMARY KEY (role, quarantine)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);
@@ -180,6 +225,7 @@ Error corrupt(const std::string& what) {
 void apply(Database& database, const Migration& migration, std::string_view time) {
   database.execute("BEGIN IMMEDIATE");
   database.execute(migration.sql);
+  if (migration.fill) migration.fill(database);
   run(database, "INSERT INTO migrations (version, applied, program) VALUES (?1, ?2, ?3)", migration.version,
       time, std::string_view("signet " SIGNET_VERSION));
   // Pragmas take no parameters; both belong to the transaction.

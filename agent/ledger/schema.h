@@ -16,6 +16,7 @@ inline constexpr std::int64_t kLedgerApplicationId = 0x53676e74;
 struct Migration {
   std::int64_t version;  // PRAGMA user_version afterwards
   const char* sql;
+  void (*fill)(Database& database) = nullptr;  // what SQL cannot do; in the same transaction, after it
 };
 
 // From an empty file (version 0) to the present version, in order, without gaps.

@@ -2,9 +2,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <vector>
 
 #include "agent/ledger/ledger_files.h"
 #include "agent/ledger/schema.h"
@@ -193,7 +193,9 @@ TEST_CASE("migrations are applied in order, once, and noted", "[ledger]") {
   LedgerBench bench;
   bench.close();
   Database database(ledger_file(bench.directory()), nullptr);
-  const std::array next{ledger_migrations()[0], Migration{2, "CREATE TABLE second (x) STRICT"}};
+  const std::int64_t present = ledger_migrations().back().version;
+  std::vector<Migration> next(ledger_migrations().begin(), ledger_migrations().end());
+  next.push_back({present + 1, "CREATE TABLE second (x) STRICT"});
   // STRICT tables want typed columns: this one fails and leaves nothing behind.
   CHECK_FALSE(migrate(database, next, "2027-01-01T00:00:00Z"));
   const auto version = [&] {
@@ -201,15 +203,16 @@ TEST_CASE("migrations are applied in order, once, and noted", "[ledger]") {
     REQUIRE(row.next());
     return row.integer(0);
   };
-  CHECK(version() == 1);
-  const std::array good{ledger_migrations()[0], Migration{2, "CREATE TABLE second (x INTEGER) STRICT"},
-                        Migration{3, "ALTER TABLE second ADD COLUMN y TEXT"}};
+  CHECK(version() == present);
+  std::vector<Migration> good(ledger_migrations().begin(), ledger_migrations().end());
+  good.push_back({present + 1, "CREATE TABLE second (x INTEGER) STRICT"});
+  good.push_back({present + 2, "ALTER TABLE second ADD COLUMN y TEXT"});
   REQUIRE(migrate(database, good, "2027-01-01T00:00:00Z"));
-  CHECK(version() == 3);
+  CHECK(version() == present + 2);
   REQUIRE(migrate(database, good, "2027-01-01T00:00:00Z"));
   Query rows(database, "SELECT count(*), max(applied) FROM migrations");
   REQUIRE(rows.next());
-  CHECK(rows.integer(0) == 3);
+  CHECK(rows.integer(0) == present + 2);
   CHECK(rows.text(1) == "2027-01-01T00:00:00Z");
 }
 
