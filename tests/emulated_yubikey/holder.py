@@ -1,0 +1,45 @@
+"""Another program that has the card, as scdaemon or a browser may: a process of its own, over PC/SC."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+class Holder:
+    """From the constructor's return until release() it holds the reader with that index."""
+
+    def __init__(self, reader: int, exclusive: bool) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "emulated_yubikey.holder", str(reader), str(int(exclusive))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent)
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline().strip()
+        if said != "held":
+            self.release()
+            raise RuntimeError(f"the card could not be held: {said}")
+
+    def release(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+
+
+def _hold(index: int, exclusive: bool) -> None:
+    from smartcard import scard
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    _, readers = scard.SCardListReaders(context, [])
+    share = scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.SCARD_SHARE_SHARED
+    result, card, _ = scard.SCardConnect(context, readers[index], share, scard.SCARD_PROTOCOL_T1)
+    if result == scard.SCARD_S_SUCCESS and not exclusive:
+        result = scard.SCardBeginTransaction(card)
+    print("held" if result == scard.SCARD_S_SUCCESS else scard.SCardGetErrorMessage(result), flush=True)
+    sys.stdin.read()
+    if not exclusive:
+        scard.SCardEndTransaction(card, scard.SCARD_LEAVE_CARD)
+    scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+    scard.SCardReleaseContext(context)
+
+
+if __name__ == "__main__":
+    _hold(int(sys.argv[1]), sys.argv[2] == "1")
