@@ -58,6 +58,13 @@ struct Limits {
   std::chrono::milliseconds write_deadline{10000};  // a reader that does not read is closed
 };
 
+// How the agent asks a person: through a pinentry, on its own display or terminal.
+struct PinentrySettings {
+  std::filesystem::path program = "/usr/bin/pinentry";
+  std::filesystem::path tty;  // for the flavours that use a terminal; empty: the agent's $GPG_TTY, or none
+  std::chrono::milliseconds timeout{120000};  // for a person to answer
+};
+
 enum class LogFormat { Text, Json };
 
 struct Config {
@@ -70,6 +77,7 @@ struct Config {
   std::vector<std::string> shared_keys;  // names of keys that may serve several roles of one type
   bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
+  PinentrySettings pinentry;
 };
 
 }  // namespace signet

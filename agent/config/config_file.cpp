@@ -18,13 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 4> kRootKeys{"agent", "log", "limits", "module"};
+constexpr std::array<std::string_view, 5> kRootKeys{"agent", "log", "limits", "pinentry", "module"};
 constexpr std::array<std::string_view, 6> kAgentKeys{
     "mode", "socket", "state", "discover-modules", "shared-keys", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
 constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
     "pipelined-calls", "waiting-calls",       "frame-deadline",       "write-deadline"};
+constexpr std::array<std::string_view, 3> kPinentryKeys{"program", "tty", "timeout"};
 constexpr std::array<std::string_view, 9> kModuleKeys{
     "name", "path", "environment", "init-args", "sessions", "shared", "removable", "deadlines", "pin"};
 constexpr std::array<std::string_view, 4> kDeadlineKeys{"discovery", "login", "sign", "generate"};
@@ -76,6 +77,13 @@ void read_limits(ConfigFault& fault, const toml::value& value, Limits& limits) {
   if (limits.metadata_frame_size < limits.frame_size)
     table.fail("metadata-frame-size",
                "is below frame-size. It must be at least " + std::to_string(limits.frame_size) + ".");
+}
+
+void read_pinentry(ConfigFault& fault, const toml::value& value, PinentrySettings& pinentry) {
+  TableReader table(fault, value, "pinentry", kPinentryKeys);
+  table.read("program", pinentry.program);
+  table.read("tty", pinentry.tty);
+  table.read("timeout", pinentry.timeout);
 }
 
 void read_deadlines(ConfigFault& fault, const toml::value& value, Deadlines& deadlines) {
@@ -152,6 +160,7 @@ Config read_root(ConfigFault& fault, const toml::value& value) {
   root.sub_table("agent", [&](const toml::value& inner) { read_agent(fault, inner, config); });
   root.sub_table("log", [&](const toml::value& inner) { read_log(fault, inner, config); });
   root.sub_table("limits", [&](const toml::value& inner) { read_limits(fault, inner, config.limits); });
+  root.sub_table("pinentry", [&](const toml::value& inner) { read_pinentry(fault, inner, config.pinentry); });
   root.each_table("module", [&](const toml::value& inner) { read_module(fault, inner, config); });
   return config;
 }
@@ -173,6 +182,11 @@ Result<void> check_system_files(const fs::path& file, const Config& config) {
   for (const ModuleConfig& module : config.modules)
     if (Result<void> owned = check_root_owned(module.path, "the module " + module.name); !owned)
       return Error(ErrorName::FileFault, file.string() + ": module.path: " + owned.error().message);
+  // What asks the person whether to sign must be as trusted as what signs.
+  std::error_code absent;
+  if (!fs::exists(config.pinentry.program, absent)) return {};
+  if (Result<void> owned = check_root_owned(config.pinentry.program, "the pinentry"); !owned)
+    return Error(ErrorName::FileFault, file.string() + ": pinentry.program: " + owned.error().message);
   return {};
 }
 
@@ -221,6 +235,7 @@ std::vector<std::string> known_config_keys() {
   add("agent", kAgentKeys);
   add("log", kLogKeys);
   add("limits", kLimitKeys);
+  add("pinentry", kPinentryKeys);
   add("module", kModuleKeys);
   add("module.deadlines", kDeadlineKeys);
   add("module.pin", kPinKeys);

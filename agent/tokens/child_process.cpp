@@ -48,7 +48,9 @@ class SpawnActions {
   // Everything that is not named here is closed: a library that forgets O_CLOEXEC leaks nothing into vendor
   // code.
   int descriptors(const ChildCommand& command) {
-    int code = posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int code = command.standard_input >= 0
+                   ? posix_spawn_file_actions_adddup2(&files_, command.standard_input, STDIN_FILENO)
+                   : posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     const int output = command.standard_output >= 0 ? command.standard_output : STDERR_FILENO;
     if (code == 0) code = posix_spawn_file_actions_adddup2(&files_, output, STDOUT_FILENO);
     if (code == 0 && command.descriptor_3 >= 0)
@@ -59,16 +61,18 @@ class SpawnActions {
   }
 
   // Own process group: a Ctrl-C at a terminal stops signetd, which then drains its hosts in order.
-  int signals() {
+  int signals(bool own_session) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
     int code = posix_spawnattr_setsigmask(&attributes_, &none);
     if (code == 0) code = posix_spawnattr_setsigdefault(&attributes_, &all);
     if (code == 0) code = posix_spawnattr_setpgroup(&attributes_, 0);
+    // The leader of a session leads its process group too.
+    const int apart = own_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
     if (code == 0)
-      code = posix_spawnattr_setflags(&attributes_,
-                                      POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+      code = posix_spawnattr_setflags(
+          &attributes_, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | apart));
     return code;
   }
 
@@ -133,7 +137,7 @@ Result<ChildProcess> ChildProcess::start(asio::any_io_executor executor, const C
 
   SpawnActions actions;
   if (const int code = actions.descriptors(command)) return start_error(command.program, code);
-  if (const int code = actions.signals()) return start_error(command.program, code);
+  if (const int code = actions.signals(command.own_session)) return start_error(command.program, code);
   pid_t pid = -1;
   if (const int code = ::posix_spawn(&pid, command.program.c_str(), actions.files(), actions.attributes(),
                                      argv.data(), environment.data())) {

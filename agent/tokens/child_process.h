@@ -43,13 +43,15 @@ struct ChildCommand {
   std::filesystem::path program;         // absolute
   std::vector<std::string> arguments;    // without argv[0]
   std::vector<std::string> environment;  // "NAME=value": the whole environment of the child
+  int standard_input = -1;               // -1: /dev/null
   int standard_output = -1;              // -1: the child's standard output goes where our standard error goes
   int descriptor_3 = -1;                 // what the child gets as descriptor 3; -1: nothing
+  bool own_session = false;              // without our controlling terminal
 };
 
-// A started child, in a process group of its own, with default signal dispositions, an empty signal mask,
-// /dev/null as standard input and no descriptor of ours beside those that the command names. The destructor
-// kills and reaps it. Not thread safe.
+// A started child, in a process group of its own, with default signal dispositions, an empty signal mask and
+// no descriptor of ours beside those that the command names. The destructor kills and reaps it. Not thread
+// safe.
 class ChildProcess {
  public:
   // Internal if the program cannot be started; the message names it and says why.

@@ -57,6 +57,10 @@ pipelined-calls = 2
 waiting-calls = 9
 frame-deadline = "250ms"
 write-deadline = "2m"
+[pinentry]
+program = "/usr/bin/pinentry-tty"
+tty = "/dev/tty3"
+timeout = "30s"
 [[module]]
 name = "one"
 path = "/usr/lib/one.so"
@@ -102,6 +106,9 @@ path = "/usr/lib/two.so"
   CHECK(config->limits.waiting_calls == 9);
   CHECK(config->limits.frame_deadline == 250ms);
   CHECK(config->limits.write_deadline == 120s);
+  CHECK(config->pinentry.program == "/usr/bin/pinentry-tty");
+  CHECK(config->pinentry.tty == "/dev/tty3");
+  CHECK(config->pinentry.timeout == 30s);
   REQUIRE(config->modules.size() == 2);
   const signet::ModuleConfig& one = config->modules[0];
   CHECK(one.name == "one");

@@ -61,6 +61,9 @@ TEST_CASE("the sample loads, and shows the defaults") {
   CHECK(config->limits.waiting_calls == defaults.limits.waiting_calls);
   CHECK(config->limits.frame_deadline == defaults.limits.frame_deadline);
   CHECK(config->limits.write_deadline == defaults.limits.write_deadline);
+  CHECK(config->pinentry.program == defaults.pinentry.program);
+  CHECK(config->pinentry.tty == defaults.pinentry.tty);
+  CHECK(config->pinentry.timeout == defaults.pinentry.timeout);
   CHECK(config->modules.empty());
 }
 

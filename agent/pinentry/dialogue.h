@@ -1,0 +1,32 @@
+// One conversation with a pinentry in the Assuan protocol. Blocks: runs on a thread of its own.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/tokens/child_process.h"
+
+namespace signet {
+
+// How a prompt ended. Only Confirmed is a yes.
+struct PromptOutcome {
+  enum class Kind { Confirmed, Refused, TimedOut, Unavailable };
+  Kind kind = Kind::Unavailable;
+  std::string why;  // Unavailable: a sentence
+};
+
+struct Dialogue {
+  // "OPTION name=value": ttyname, display… A pinentry that does not know one is not in the way.
+  std::vector<std::pair<std::string, std::string>> options;
+  std::string title, description;  // UTF-8, not escaped; description as prompt_text() makes it
+  std::string ok, cancel;          // what the two buttons say
+  std::chrono::seconds timeout{0};
+};
+
+// Asks "CONFIRM" of the pinentry at the other end of `connection`, a blocking stream socket, which is closed
+// at the end. Ends early, as Unavailable, when the other end is closed. Never throws.
+PromptOutcome ask_for_confirmation(FileDescriptor connection, const Dialogue& dialogue);
+
+}  // namespace signet
