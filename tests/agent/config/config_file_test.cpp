@@ -136,7 +136,7 @@ path = "/usr/lib/two.so"
 TEST_CASE("a bad configuration names its file, line and key, and what to write") {
   const BadCase bad = GENERATE(values<BadCase>({
       {"[agent]\n\nsokcet = \"/x\"\n", "signet.toml:3: agent.sokcet: ", "There is: mode, socket"},
-      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, module"},
+      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, module"},
       {"[agent]\nmode = \"server\"\n", "signet.toml:2: agent.mode: ", "personal, system"},
       {"[agent]\nsocket = \"here.sock\"\n", "signet.toml:2: agent.socket: ", "absolute"},
       {"[agent]\nmode = \"system\"\ndiscover-modules = true\n",
