@@ -4,7 +4,6 @@
 #include <array>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "agent/config/directories.h"
@@ -165,17 +164,6 @@ Config read_root(ConfigFault& fault, const toml::value& value) {
   return config;
 }
 
-// toml11's message is several lines with a drawing; its first one says what is wrong.
-Error syntax_error(const std::string& file_name, const toml::exception& fault) {
-  std::string what = fault.what();
-  what = what.substr(0, what.find('\n'));
-  if (const std::size_t colon = what.find(": "); what.starts_with("[error]") && colon != std::string::npos)
-    what = what.substr(colon + 2);
-  return {ErrorName::FileFault,
-          file_name + ":" + std::to_string(fault.location().line()) + ": this is not TOML: " + what +
-              ". Mend the line; docs/signet.toml.sample shows how each key is written."};
-}
-
 Result<void> check_system_files(const fs::path& file, const Config& config) {
   if (!config.system) return {};
   if (Result<void> owned = check_root_owned(fs::absolute(file), "the configuration"); !owned) return owned;
@@ -193,20 +181,13 @@ Result<void> check_system_files(const fs::path& file, const Config& config) {
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& file_name) {
-  if (Result<void> flat = check_toml_nesting(text, file_name); !flat) return flat.error();
-  std::istringstream stream{std::string(text)};
-  ConfigFault fault{file_name, std::nullopt};
-  try {
-    const toml::value root = toml::parse(stream, file_name);
-    Config config = read_root(fault, root);
-    if (fault.error) return *fault.error;
-    return config;
-  } catch (const toml::exception& error) {
-    return syntax_error(file_name, error);
-  } catch (const std::exception& error) {
-    return Error(ErrorName::FileFault, file_name + ":1: this is not TOML: " + error.what() +
-                                           ". docs/signet.toml.sample shows how each key is written.");
-  }
+  ConfigFault fault;
+  Config config;
+  read_toml(text, "docs/signet.toml.sample", fault,
+            [&](const toml::value& root) { config = read_root(fault, root); });
+  if (!fault.mistakes.empty())
+    return Error(ErrorName::FileFault, to_string(fault.mistakes.front(), file_name));
+  return config;
 }
 
 Result<Config> load_config(const fs::path& file) {

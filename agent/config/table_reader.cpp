@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 #include <utility>
 
 #include "agent/config/directories.h"
+#include "agent/config/toml_guard.h"
 
 namespace signet {
 namespace {
@@ -17,13 +19,43 @@ std::string list(std::span<const std::string_view> names) {
   return out;
 }
 
+// toml11's message is several lines with a drawing; its first one says what is wrong.
+ConfigMistake syntax_mistake(const std::string& sample, const toml::exception& fault) {
+  std::string what = fault.what();
+  what = what.substr(0, what.find('\n'));
+  if (const std::size_t colon = what.find(": "); what.starts_with("[error]") && colon != std::string::npos)
+    what = what.substr(colon + 2);
+  return {fault.location().line(), "",
+          "this is not TOML: " + what + ". Mend the line; " + sample + " shows how each key is written."};
+}
+
 }  // namespace
 
+std::string to_string(const ConfigMistake& mistake, const std::string& file) {
+  return file + ":" + std::to_string(mistake.line) + ": " + (mistake.key.empty() ? "" : mistake.key + ": ") +
+         mistake.why;
+}
+
 void ConfigFault::set(const toml::value& where, const std::string& key, const std::string& what) {
-  if (error) return;
-  std::string message = file + ":" + std::to_string(where.location().line()) + ": ";
-  if (!key.empty()) message += key + ": ";
-  error.emplace(ErrorName::FileFault, message + what);
+  if (!done()) mistakes.push_back({where.location().line(), key, what});
+}
+
+void read_toml(std::string_view text, const std::string& sample, ConfigFault& fault,
+               const std::function<void(const toml::value&)>& read) {
+  if (std::optional<ConfigMistake> unsafe = check_toml_nesting(text, sample)) {
+    fault.mistakes.push_back(std::move(*unsafe));
+    return;
+  }
+  std::istringstream stream{std::string(text)};
+  try {
+    read(toml::parse(stream, "TOML"));
+  } catch (const toml::exception& error) {
+    fault.mistakes.push_back(syntax_mistake(sample, error));
+  } catch (const std::exception& error) {
+    fault.mistakes.push_back({1, "",
+                              std::string("this is not TOML: ") + error.what() + ". " + sample +
+                                  " shows how each key is written."});
+  }
 }
 
 TableReader::TableReader(ConfigFault& fault, const toml::value& table, std::string name,
@@ -33,20 +65,17 @@ TableReader::TableReader(ConfigFault& fault, const toml::value& table, std::stri
     fault_.set(table, name_, "must be a table: write [" + name_ + "] on a line of its own.");
     return;
   }
-  // The table has no order: of several unknown keys the first in the file is named.
-  const toml::value* first = nullptr;
-  std::string key;
-  for (const auto& [name_here, value] : table.as_table()) {
-    if (std::find(known.begin(), known.end(), name_here) != known.end()) continue;
-    if (first != nullptr && first->location().line() <= value.location().line()) continue;
-    first = &value;
-    key = name_here;
-  }
-  if (first != nullptr) fault_.set(*first, full(key), "is not known. There is: " + list(known) + ".");
+  // toml11's table has no order: sorted, so that the first one in the file is named first.
+  std::vector<std::pair<std::size_t, std::string>> unknown;
+  for (const auto& [key, value] : table.as_table())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      unknown.emplace_back(value.location().line(), key);
+  std::sort(unknown.begin(), unknown.end());
+  for (const auto& [line, key] : unknown) fail(key, "is not known. There is: " + list(known) + ".");
 }
 
 const toml::value* TableReader::find(std::string_view key) const {
-  if (!ok()) return nullptr;
+  if (!ok() || !table_.is_table()) return nullptr;
   const auto& table = table_.as_table();
   const auto found = table.find(std::string(key));
   return found == table.end() ? nullptr : &found->second;
@@ -59,6 +88,10 @@ std::string TableReader::full(std::string_view key) const {
 void TableReader::fail(std::string_view key, const std::string& what) {
   const toml::value* value = find(key);
   fault_.set(value == nullptr ? table_ : *value, full(key), what);
+}
+
+void TableReader::fail(const toml::value& where, std::string_view key, const std::string& what) {
+  fault_.set(where, full(key), what);
 }
 
 void TableReader::read(std::string_view key, bool& out) {
@@ -99,11 +132,13 @@ void TableReader::read(std::string_view key, milliseconds& out) {
 }
 
 void TableReader::read(std::string_view key, std::filesystem::path& out) {
-  if (!has(key)) return;
+  const toml::value* value = find(key);
+  if (value == nullptr) return;
   std::string text;
   read(key, text);
+  if (!value->is_string()) return;
   if (text.starts_with("~/")) text = (home_directory() / text.substr(2)).string();
-  if (ok() && !text.starts_with('/'))
+  if (!text.starts_with('/'))
     return fail(key, "must be an absolute path, as \"/usr/lib/example.so\" (or \"~/…\" for your home).");
   out = text;
 }
@@ -133,13 +168,16 @@ void TableReader::read(std::string_view key, std::map<std::string, std::string>&
 }
 
 void TableReader::require(std::string_view key, const std::string& example) {
-  if (ok() && !has(key)) fail(key, "is missing. Write it, as " + std::string(key) + " = " + example + ".");
+  if (table_.is_table() && ok() && !has(key))
+    fail(key, "is missing. Write it, as " + std::string(key) + " = " + example + ".");
 }
 
 void TableReader::one_of(std::string_view key, std::string& out, std::span<const std::string_view> choices) {
-  if (!has(key)) return;
+  const toml::value* value = find(key);
+  if (value == nullptr) return;
   std::string text;
   read(key, text);
+  if (!value->is_string()) return;
   if (std::find(choices.begin(), choices.end(), text) == choices.end())
     return fail(key, "must be one of: " + list(choices) + ".");
   out = text;

@@ -1,4 +1,5 @@
-// Takes values out of one TOML table, with types, ranges and good errors. Internal to agent/config.
+// Takes values out of one TOML table, with types, ranges and good errors. For the agent's parsers of TOML
+// files (agent/config, agent/policy).
 #pragma once
 
 #include <chrono>
@@ -13,18 +14,23 @@
 #include <toml.hpp>
 #include <vector>
 
-#include "protocol/result.h"
+#include "agent/config/mistake.h"
 
 namespace signet {
 
-// The first error of a file; everything after it is skipped.
+// What is wrong with a file: its first mistake, after which everything is skipped; or with `all` every one.
 struct ConfigFault {
-  std::string file;
-  std::optional<Error> error;
+  bool all = false;
+  std::vector<ConfigMistake> mistakes;
 
-  // "FILE:LINE: key: what. mend"
+  bool done() const { return !all && !mistakes.empty(); }
   void set(const toml::value& where, const std::string& key, const std::string& what);
 };
+
+// Hands the root of a TOML text to `read`. What toml11 cannot read, or cannot be trusted with (toml_guard.h),
+// is a mistake in `fault`, which says that the file `sample` shows how it is done. Never throws.
+void read_toml(std::string_view text, const std::string& sample, ConfigFault& fault,
+               const std::function<void(const toml::value&)>& read);
 
 class TableReader {
  public:
@@ -34,9 +40,10 @@ class TableReader {
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
   const toml::value& table() const { return table_; }
-  bool ok() const { return !fault_.error; }
-  // An error of this key (or of the table, if the key is absent).
+  bool ok() const { return !fault_.done(); }
+  // An error of this key (or of the table, if the key is absent); or of one element of its list.
   void fail(std::string_view key, const std::string& what);
+  void fail(const toml::value& where, std::string_view key, const std::string& what);
 
   // Each leaves `out` alone if the key is absent.
   void read(std::string_view key, bool& out);
@@ -50,9 +57,10 @@ class TableReader {
   void one_of(std::string_view key, std::string& out, std::span<const std::string_view> choices);
   void each_table(std::string_view key, const std::function<void(const toml::value&)>& read_one);
   void sub_table(std::string_view key, const std::function<void(const toml::value&)>& read_it);
+  // Null if the key is absent.
+  const toml::value* find(std::string_view key) const;
 
  private:
-  const toml::value* find(std::string_view key) const;
   std::string full(std::string_view key) const;
 
   ConfigFault& fault_;

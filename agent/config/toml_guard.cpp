@@ -60,16 +60,16 @@ class Scanner {
 
 }  // namespace
 
-Result<void> check_toml_nesting(std::string_view text, const std::string& file_name) {
+std::optional<ConfigMistake> check_toml_nesting(std::string_view text, const std::string& sample) {
   if (text.size() > kMaxTomlSize)
-    return Error(ErrorName::FileFault, file_name + ":1: the file has " + std::to_string(text.size()) +
-                                           " bytes. A configuration has at most " +
-                                           std::to_string(kMaxTomlSize) + ".");
+    return ConfigMistake{1, "",
+                         "the file has " + std::to_string(text.size()) + " bytes. It may have at most " +
+                             std::to_string(kMaxTomlSize) + "."};
   const std::size_t line = Scanner(text).too_deep();
-  if (line == 0) return {};
-  return Error(ErrorName::FileFault, file_name + ":" + std::to_string(line) + ": nested deeper than " +
-                                         std::to_string(kMaxTomlNesting) +
-                                         " levels. No key needs that: see docs/signet.toml.sample.");
+  if (line == 0) return std::nullopt;
+  return ConfigMistake{line, "",
+                       "nested deeper than " + std::to_string(kMaxTomlNesting) +
+                           " levels. No key needs that: see " + sample + "."};
 }
 
 }  // namespace signet

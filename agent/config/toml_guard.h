@@ -1,18 +1,20 @@
 // What is checked of a TOML text before toml11 sees it.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "protocol/result.h"
+#include "agent/config/mistake.h"
 
 namespace signet {
 
 inline constexpr std::size_t kMaxTomlSize = 256 * 1024;
 inline constexpr int kMaxTomlNesting = 8;
 
-// toml11 3.7.1 recurses without a limit and crashes on some thousand levels. FileFault for a text that is too
-// large or nests arrays, inline tables or dotted keys too deep.
-Result<void> check_toml_nesting(std::string_view text, const std::string& file_name);
+// toml11 3.7.1 recurses without a limit and crashes on some thousand levels. A mistake for a text that is too
+// large or nests arrays, inline tables or dotted keys too deep; it refers to the file `sample`.
+std::optional<ConfigMistake> check_toml_nesting(std::string_view text, const std::string& sample);
 
 }  // namespace signet

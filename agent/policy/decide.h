@@ -34,6 +34,8 @@ struct PolicyKey {
   std::string name;
   std::string fingerprint;  // empty: the key is yet to be generated
   KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
+  // What the request uses the key for: of a signature the one use that is made of it ("tuf", "message",
+  // "digest", …); of generate and enrol the uses that it is to have; of retire those that it has.
   std::vector<std::string> uses;
   bool touch_required = false;  // its token asks for a touch at each signature
 };
