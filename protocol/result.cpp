@@ -7,7 +7,7 @@
 namespace signet {
 namespace {
 
-constexpr std::array<std::pair<ErrorName, std::string_view>, 26> kWireNames{{
+constexpr std::array<std::pair<ErrorName, std::string_view>, 27> kWireNames{{
     {ErrorName::NotInitialised, "org.signet.Agent.NotInitialised"},
     {ErrorName::NotFound, "org.signet.Agent.NotFound"},
     {ErrorName::AlreadyExists, "org.signet.Agent.AlreadyExists"},
@@ -25,6 +25,7 @@ constexpr std::array<std::pair<ErrorName, std::string_view>, 26> kWireNames{{
     {ErrorName::Busy, "org.signet.Agent.Busy"},
     {ErrorName::LedgerUnavailable, "org.signet.Agent.LedgerUnavailable"},
     {ErrorName::LimitExceeded, "org.signet.Agent.LimitExceeded"},
+    {ErrorName::IdentityRefused, "org.signet.Agent.IdentityRefused"},
     {ErrorName::Internal, "org.signet.Agent.Internal"},
     {ErrorName::InterfaceNotFound, "org.varlink.service.InterfaceNotFound"},
     {ErrorName::MethodNotFound, "org.varlink.service.MethodNotFound"},

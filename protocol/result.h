@@ -32,6 +32,7 @@ enum class ErrorName {
   Busy,
   LedgerUnavailable,
   LimitExceeded,
+  IdentityRefused,
   Internal,
   // org.varlink.service
   InterfaceNotFound,

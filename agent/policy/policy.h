@@ -37,11 +37,12 @@ struct PolicyIssuer {
   std::vector<std::string> audiences;  // of tokens that are bound to a uid; empty: none is accepted but those
                                        // whose audience is "signet:<digest>"
   std::vector<std::string> algorithms;  // never empty; of kIssuerAlgorithms: a token with another is refused
-  std::int64_t max_uses = 1;            // of one token with one of `audiences`, by the first uid that used it
-  std::chrono::seconds skew{30};        // by which exp and nbf may be off, 0 to 300
+  std::int64_t max_uses = 1;            // signatures asked for with one token, all by the uid of the first
+  std::chrono::seconds skew{30};        // by which exp, nbf and iat may be off, 0 to 300
 };
-inline constexpr std::array<std::string_view, 10> kIssuerAlgorithms{
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
+// Those that agent/identity verifies.
+inline constexpr std::array<std::string_view, 9> kIssuerAlgorithms{
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"};
 
 // Who a rule is for. Each selector that is given must match; one of the elements of its list is enough. An
 // empty list is a selector that is not given.

@@ -18,6 +18,7 @@ ExitCode exit_code(const Error& error) {
     case ErrorName::PolicyDenied:
     case ErrorName::ApprovalRequired:
     case ErrorName::KeyRefused:
+    case ErrorName::IdentityRefused:
     case ErrorName::PermissionDenied:
       return ExitCode::Refused;
     case ErrorName::VersionConflict:

@@ -65,6 +65,7 @@ TEST_CASE("each kind of error has its exit code") {
   CHECK(code(ErrorName::TouchTimeout) == 8);
   CHECK(code(ErrorName::PolicyDenied) == 9);
   CHECK(code(ErrorName::KeyRefused) == 9);
+  CHECK(code(ErrorName::IdentityRefused) == 9);
   CHECK(code(ErrorName::MetadataInvalid) == 10);
   CHECK(code(ErrorName::LimitExceeded) == 10);
   CHECK(code(ErrorName::NotInitialised) == 11);
