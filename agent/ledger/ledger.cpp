@@ -119,7 +119,7 @@ class SqliteLedger final : public Ledger {
   awaitable<Result<void>> adopt_repository(std::string name, MetadataFormat format, TrustedRoot root,
                                            Requester who) override {
     return write<void>([name = std::move(name), format, root = std::move(root), who](LedgerStore& store) {
-      return store.repositories().adopt(name, format, root, who);
+      return store.adopt(name, format, root, who);
     });
   }
   awaitable<Result<LedgerRepository>> repository(std::string name) override {
@@ -145,7 +145,7 @@ class SqliteLedger final : public Ledger {
                                                       Requester who) override {
     return write<std::vector<std::string>>(
         [repository = std::move(repository), metadata = std::move(metadata), roles = std::move(restart_roles),
-         who](LedgerStore& store) { return store.repositories().observe(repository, metadata, roles, who); });
+         who](LedgerStore& store) { return store.observe(repository, metadata, roles, who); });
   }
 
   awaitable<Result<Reservation>> reserve(ReserveRequest request) override {
@@ -157,11 +157,12 @@ class SqliteLedger final : public Ledger {
     return read<Reservation>(
         [request = std::move(request)](LedgerStore& store) { return store.reservations().check(request); });
   }
-  awaitable<Result<void>> finish(std::int64_t reservation, std::vector<KeyOutcome> outcomes) override {
-    return submit<void>(writer_, CallKind::End,
-                        [reservation, outcomes = std::move(outcomes)](LedgerStore& store) {
-                          return store.reservations().finish(reservation, outcomes);
-                        });
+  awaitable<Result<std::int64_t>> finish(std::int64_t reservation,
+                                         std::vector<KeyOutcome> outcomes) override {
+    return submit<std::int64_t>(writer_, CallKind::End,
+                                [reservation, outcomes = std::move(outcomes)](LedgerStore& store) {
+                                  return store.reservations().finish(reservation, outcomes);
+                                });
   }
 
   awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,
@@ -170,6 +171,62 @@ class SqliteLedger final : public Ledger {
                                 detail = std::move(detail), who](LedgerStore& store) mutable {
       NewRecord record{kind, std::move(statement), std::move(detail), who};
       return store.records().append(std::move(record));
+    });
+  }
+
+  awaitable<Result<TreeHead>> tree_head() override {
+    return read<TreeHead>([](LedgerStore& store) { return store.tree_head(); });
+  }
+  awaitable<Result<std::optional<MerkleHash>>> tree_root(std::int64_t size) override {
+    return read<std::optional<MerkleHash>>([size](LedgerStore& store) { return store.tree_root(size); });
+  }
+  awaitable<Result<std::vector<MerkleHash>>> consistency_proof(std::int64_t old_size,
+                                                               std::int64_t new_size) override {
+    return read<std::vector<MerkleHash>>(
+        [old_size, new_size](LedgerStore& store) { return store.consistency_proof(old_size, new_size); });
+  }
+  awaitable<Result<RecordProof>> record_proof(std::int64_t sequence, std::int64_t size) override {
+    return read<RecordProof>(
+        [sequence, size](LedgerStore& store) { return store.record_proof(sequence, size); });
+  }
+  awaitable<Result<KeptCheckpoint>> checkpoint() override {
+    return read<KeptCheckpoint>([](LedgerStore& store) { return store.checkpoints().newest(); });
+  }
+  awaitable<Result<void>> keep_checkpoint(KeptCheckpoint checkpoint) override {
+    return write<void>([checkpoint = std::move(checkpoint)](LedgerStore& store) -> Result<void> {
+      store.checkpoints().keep(checkpoint);
+      return {};
+    });
+  }
+  awaitable<Result<bool>> anchor_known(std::string name) override {
+    return read<bool>(
+        [name = std::move(name)](LedgerStore& store) { return store.checkpoints().anchor_known(name); });
+  }
+  awaitable<Result<void>> note_anchor(std::string name) override {
+    return write<void>([name = std::move(name)](LedgerStore& store) -> Result<void> {
+      store.checkpoints().note_anchor(name);
+      return {};
+    });
+  }
+  awaitable<Result<LedgerCheckStep>> check_records(std::int64_t first, std::int64_t limit) override {
+    return read<LedgerCheckStep>([first, limit](LedgerStore& store) {
+      LedgerCheckStep step;
+      step.next = store.check().step(first, limit, step.findings);
+      return step;
+    });
+  }
+  awaitable<Result<void>> begin_quarantine(QuarantineCause cause) override {
+    return write<void>(
+        [cause = std::move(cause)](LedgerStore& store) { return store.begin_quarantine(cause); });
+  }
+  awaitable<Result<std::optional<Quarantine>>> quarantine() override {
+    return read<std::optional<Quarantine>>([](LedgerStore& store) { return store.quarantine().present(); });
+  }
+  awaitable<Result<void>> clear_quarantine(std::string repository, std::string role, std::string reason,
+                                           Requester who) override {
+    return write<void>([repository = std::move(repository), role = std::move(role),
+                        reason = std::move(reason), who](LedgerStore& store) {
+      return store.quarantine().clear_by_hand(repository, role, reason, who);
     });
   }
 

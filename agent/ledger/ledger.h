@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "agent/ledger/ledger_types.h"
+#include "agent/ledger/tree_types.h"
 #include "protocol/bytes.h"
 #include "protocol/metadata.h"
 #include "protocol/result.h"
@@ -81,13 +82,38 @@ class Ledger {
   virtual boost::asio::awaitable<Result<Reservation>> check(ReserveRequest request) = 0;
   // Exactly once for each reserve(). With a signature among the outcomes the version is released (durable
   // before this completes: only then may a signature leave the agent); else the reservation may be replaced.
-  virtual boost::asio::awaitable<Result<void>> finish(std::int64_t reservation,
-                                                      std::vector<KeyOutcome> outcomes) = 0;
+  // Returns the sequence of the outcome's record.
+  virtual boost::asio::awaitable<Result<std::int64_t>> finish(std::int64_t reservation,
+                                                              std::vector<KeyOutcome> outcomes) = 0;
 
   // --- messages ---
   // A public statement with a salted hash of `detail`; returns its sequence when it is durable.
   virtual boost::asio::awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,
                                                               boost::json::object detail, Requester who) = 0;
+
+  // --- the tree over the records (tree_table.h), its checkpoints, and what lies outside ---
+  virtual boost::asio::awaitable<Result<TreeHead>> tree_head() = 0;
+  // Of the first `size` records; nothing if there are fewer.
+  virtual boost::asio::awaitable<Result<std::optional<MerkleHash>>> tree_root(std::int64_t size) = 0;
+  virtual boost::asio::awaitable<Result<std::vector<MerkleHash>>> consistency_proof(
+      std::int64_t old_size, std::int64_t new_size) = 0;
+  // That the record is in the tree of the first `size` records. NotFound.
+  virtual boost::asio::awaitable<Result<RecordProof>> record_proof(std::int64_t sequence,
+                                                                   std::int64_t size) = 0;
+  virtual boost::asio::awaitable<Result<KeptCheckpoint>> checkpoint() = 0;
+  virtual boost::asio::awaitable<Result<void>> keep_checkpoint(KeptCheckpoint checkpoint) = 0;
+  virtual boost::asio::awaitable<Result<bool>> anchor_known(std::string name) = 0;
+  virtual boost::asio::awaitable<Result<void>> note_anchor(std::string name) = 0;
+  // One step of checking the whole ledger (ledger_check.h), from record `first` on.
+  virtual boost::asio::awaitable<Result<LedgerCheckStep>> check_records(std::int64_t first,
+                                                                        std::int64_t limit) = 0;
+
+  // --- quarantine (quarantine.h) ---
+  // Also starts a new branch of the log: the old one's checkpoints are not this ledger's any more.
+  virtual boost::asio::awaitable<Result<void>> begin_quarantine(QuarantineCause cause) = 0;
+  virtual boost::asio::awaitable<Result<std::optional<Quarantine>>> quarantine() = 0;
+  virtual boost::asio::awaitable<Result<void>> clear_quarantine(std::string repository, std::string role,
+                                                                std::string reason, Requester who) = 0;
 
   // --- PIN attempts (durable; value: HMAC-SHA-256 of the PIN under the key in DIRECTORY/pin-budget.key) ---
   using PinAttempts = signet::PinAttempts;

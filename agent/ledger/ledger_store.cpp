@@ -33,10 +33,13 @@ LedgerStore::LedgerStore(const std::filesystem::path& file, const LedgerOptions&
     : database_(file, options.vfs),
       records_(database_, options.clock),
       tree_(database_),
+      checkpoints_(database_),
+      check_(database_),
       keys_(database_, records_),
       marks_(database_),
+      quarantine_(database_, records_, marks_),
       repositories_(database_, records_, marks_),
-      reservations_(database_, records_, marks_),
+      reservations_(database_, records_, marks_, quarantine_),
       pins_(database_, records_) {}
 
 Result<std::unique_ptr<LedgerStore>> LedgerStore::create(const std::filesystem::path& directory,
@@ -68,6 +71,7 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::filesystem::pa
   store->database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
   if (store->database_.fault()) return store->database_.fault_error();
   if (const auto sound = check_soundness(store->database_); !sound) return sound.error();
+  if (const auto untampered = check_untampered(store->database_); !untampered) return untampered.error();
   if (const auto closed = store->close_crash_orphans(); !closed) return closed.error();
   return store;
 }
@@ -136,6 +140,27 @@ Error LedgerStore::abandon_group() {
   database_.clear_fault();
   reservations_.rolled_back();
   return error;
+}
+
+Result<void> LedgerStore::adopt(const std::string& name, MetadataFormat format, const TrustedRoot& root,
+                                const Requester& who) {
+  auto adopted = repositories_.adopt(name, format, root, who);
+  const auto repository = marks_.repository_id(name);
+  if (adopted && repository) quarantine_.clear(marks_.role(*repository, "root").id);
+  return adopted;
+}
+
+// What is older than the ledger's own memory of the role tells it nothing.
+Result<std::vector<std::string>> LedgerStore::observe(const std::string& repository,
+                                                      const ObservedMetadata& metadata,
+                                                      const std::vector<std::string>& restart_roles,
+                                                      const Requester& who) {
+  auto observed = repositories_.observe(repository, metadata, restart_roles, who);
+  const auto id = marks_.repository_id(repository);
+  if (!observed || !id) return observed;
+  const RoleRow role = marks_.role(*id, metadata.role);
+  if (metadata.version >= marks_.highest(role)) quarantine_.clear(role.id);
+  return observed;
 }
 
 LedgerSummary LedgerStore::summary() {

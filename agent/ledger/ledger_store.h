@@ -13,16 +13,20 @@
 #include <optional>
 #include <string>
 
+#include "agent/ledger/checkpoint_table.h"
 #include "agent/ledger/database.h"
 #include "agent/ledger/key_table.h"
+#include "agent/ledger/ledger_check.h"
 #include "agent/ledger/ledger_options.h"
 #include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/pin_table.h"
+#include "agent/ledger/quarantine.h"
 #include "agent/ledger/records.h"
 #include "agent/ledger/repository_table.h"
 #include "agent/ledger/reservations.h"
 #include "agent/ledger/tree_table.h"
+#include "agent/ledger/tree_types.h"
 
 namespace signet {
 
@@ -46,8 +50,23 @@ class LedgerStore {
   Result<void> commit_group();
 
   LedgerSummary summary();
+  // As Ledger's.
+  Result<TreeHead> tree_head();
+  Result<std::optional<MerkleHash>> tree_root(std::int64_t size);
+  Result<std::vector<MerkleHash>> consistency_proof(std::int64_t old_size, std::int64_t new_size);
+  Result<RecordProof> record_proof(std::int64_t sequence, std::int64_t size);
+  Result<void> begin_quarantine(const QuarantineCause& cause);
+  // As Ledger's; what is observed or adopted leaves a quarantine.
+  Result<void> adopt(const std::string& name, MetadataFormat format, const TrustedRoot& root,
+                     const Requester& who);
+  Result<std::vector<std::string>> observe(const std::string& repository, const ObservedMetadata& metadata,
+                                           const std::vector<std::string>& restart_roles,
+                                           const Requester& who);
   RecordLog& records() { return records_; }
   TreeTable& tree() { return tree_; }
+  CheckpointTable& checkpoints() { return checkpoints_; }
+  QuarantineTable& quarantine() { return quarantine_; }
+  LedgerCheck& check() { return check_; }
   KeyTable& keys() { return keys_; }
   RepositoryTable& repositories() { return repositories_; }
   MarkTable& marks() { return marks_; }
@@ -67,8 +86,11 @@ class LedgerStore {
   Database database_;
   RecordLog records_;
   TreeTable tree_;
+  CheckpointTable checkpoints_;
+  LedgerCheck check_;
   KeyTable keys_;
   MarkTable marks_;
+  QuarantineTable quarantine_;
   RepositoryTable repositories_;
   Reservations reservations_;
   PinTable pins_;

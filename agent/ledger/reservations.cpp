@@ -86,6 +86,8 @@ Result<Reservations::Judgement> Reservations::judge(const ReserveRequest& reques
   Judgement judgement;
   judgement.repository = *repository;
   judgement.role = marks_.role(*repository, request.role);
+  if (!quarantine_.allows(judgement.role.id))
+    return quarantined(*quarantine_.present(), request.repository, request.role);
   const std::int64_t role = judgement.role.id;
   VersionFacts& facts = judgement.facts;
   facts.marks = marks_.version(judgement.role, request.version);
@@ -147,7 +149,7 @@ Result<Reservation> Reservations::reserve(ReserveRequest request) {
 
 // The rules are asked again: an observation, a newer release or a retirement since reserve() can still
 // withhold what the tokens signed.
-Result<void> Reservations::finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes) {
+Result<std::int64_t> Reservations::finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes) {
   const auto flight = in_flight_.take(id);
   if (!flight) return not_reserved(id);
   const ReserveRequest& request = flight->request;
@@ -161,20 +163,20 @@ Result<void> Reservations::finish(std::int64_t id, const std::vector<KeyOutcome>
   if (judgement->decision.ruling != Ruling::Accept)
     return withhold(id, request, refusal(request, *judgement));
   auto closed = close(id, request, "released", outcomes, {});
-  if (!closed) return closed;
-  release(request, *judgement, outcomes);
-  return {};
+  if (closed) release(request, *judgement, outcomes);
+  return closed;
 }
 
-Result<void> Reservations::withhold(std::int64_t id, const ReserveRequest& request, Error why) {
+Error Reservations::withhold(std::int64_t id, const ReserveRequest& request, Error why) {
   json::object detail{{"why", why.message}};
   const auto closed = close(id, request, "withheld", {}, std::move(detail));
   if (!closed) return closed.error();
   return why;
 }
 
-Result<void> Reservations::close(std::int64_t id, const ReserveRequest& request, std::string_view result,
-                                 const std::vector<KeyOutcome>& outcomes, json::object detail) {
+Result<std::int64_t> Reservations::close(std::int64_t id, const ReserveRequest& request,
+                                         std::string_view result, const std::vector<KeyOutcome>& outcomes,
+                                         json::object detail) {
   json::array signed_by, failed;
   json::object faults;
   for (const KeyOutcome& outcome : outcomes) {
@@ -193,7 +195,7 @@ Result<void> Reservations::close(std::int64_t id, const ReserveRequest& request,
     return sequence.error();
   }
   run(database_, "DELETE FROM open_intents WHERE sequence = ?1", id);
-  return {};
+  return sequence;
 }
 
 void Reservations::release(const ReserveRequest& request, const Judgement& judgement,

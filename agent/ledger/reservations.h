@@ -11,6 +11,7 @@
 #include "agent/ledger/in_flight.h"
 #include "agent/ledger/ledger_types.h"
 #include "agent/ledger/mark_table.h"
+#include "agent/ledger/quarantine.h"
 #include "agent/ledger/records.h"
 #include "agent/ledger/version_rules.h"
 
@@ -23,12 +24,13 @@ inline constexpr std::size_t kMaxReservedNames = 4096;
 // Contracts: ledger.h. Not thread safe. Runs inside the store's transaction and is told how that ended.
 class Reservations {
  public:
-  Reservations(Database& database, RecordLog& records, MarkTable& marks)
-      : database_(database), records_(records), marks_(marks) {}
+  Reservations(Database& database, RecordLog& records, MarkTable& marks, QuarantineTable& quarantine)
+      : database_(database), records_(records), marks_(marks), quarantine_(quarantine) {}
 
   Result<Reservation> check(const ReserveRequest& request);
   Result<Reservation> reserve(ReserveRequest request);
-  Result<void> finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes);
+  // The outcome's sequence.
+  Result<std::int64_t> finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes);
 
   // Writes an outcome for every intent that nobody will finish: a crash's, or one whose finish() could not be
   // written. Nothing of these left the agent. LedgerUnavailable, or nothing to do.
@@ -52,15 +54,16 @@ class Reservations {
   Error refusal(const ReserveRequest& request, const Judgement& judgement);
   Error conflict(const ReserveRequest& request, const Judgement& judgement);
   Result<Reservation> accepted(const ReserveRequest& request, const Judgement& judgement);
-  Result<void> withhold(std::int64_t id, const ReserveRequest& request, Error why);
-  Result<void> close(std::int64_t id, const ReserveRequest& request, std::string_view result,
-                     const std::vector<KeyOutcome>& outcomes, boost::json::object detail);
+  Error withhold(std::int64_t id, const ReserveRequest& request, Error why);
+  Result<std::int64_t> close(std::int64_t id, const ReserveRequest& request, std::string_view result,
+                             const std::vector<KeyOutcome>& outcomes, boost::json::object detail);
   void release(const ReserveRequest& request, const Judgement& judgement,
                const std::vector<KeyOutcome>& outcomes);
 
   Database& database_;
   RecordLog& records_;
   MarkTable& marks_;
+  QuarantineTable& quarantine_;
   InFlight in_flight_;
   bool orphans_ = false;  // an intent may be open that nobody will finish
 };

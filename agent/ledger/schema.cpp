@@ -193,7 +193,8 @@ CREATE TABLE quarantines (
   id INTEGER PRIMARY KEY,
   since TEXT NOT NULL,
   why TEXT NOT NULL,
-  anchor TEXT NOT NULL
+  anchor TEXT NOT NULL,
+  ended TEXT
 ) STRICT;
 -- Roles that were observed (or cleared by a person) since that quarantine began.
 CREATE TABLE quarantine_cleared (

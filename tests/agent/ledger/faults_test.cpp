@@ -208,7 +208,7 @@ class PowerCutRun {
       reserved.emplace_back(request, store.run(true, [&] { return store.reservations().reserve(request); }));
     }
     if (!store.commit_group()) return;
-    std::vector<std::pair<ReserveRequest, Result<void>>> finished;
+    std::vector<std::pair<ReserveRequest, Result<std::int64_t>>> finished;
     if (!store.begin_group(true)) return;
     for (const auto& [request, reservation] : reserved) {
       if (!reservation) continue;

@@ -106,7 +106,9 @@ Result<Reservation> LedgerBench::check(const ReserveRequest& request) {
 }
 
 Result<void> LedgerBench::finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes) {
-  return call([&] { return store_->reservations().finish(id, outcomes); });
+  const auto finished = call([&] { return store_->reservations().finish(id, outcomes); });
+  if (!finished) return finished.error();
+  return {};
 }
 
 Result<void> LedgerBench::sign(const ReserveRequest& request) {
@@ -125,7 +127,7 @@ Result<void> LedgerBench::sign(const ReserveRequest& request) {
 Result<std::vector<std::string>> LedgerBench::observe(const std::string& repository,
                                                       const ObservedMetadata& metadata,
                                                       const std::vector<std::string>& restart_roles) {
-  return call([&] { return store_->repositories().observe(repository, metadata, restart_roles, someone()); });
+  return call([&] { return store_->observe(repository, metadata, restart_roles, someone()); });
 }
 
 std::vector<RecordRow> LedgerBench::records() {

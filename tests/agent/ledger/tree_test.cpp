@@ -66,7 +66,7 @@ void write_version_1(const std::filesystem::path& directory, int records) {
   REQUIRE(migrate(database, ledger_migrations().first(1), "2026-11-21T23:00:00Z"));
   run(database, "INSERT INTO ledger (one, id, created) VALUES (1, ?1, '2026-11-21T23:00:00Z')",
       std::string(64, 'a'));
-  const std::string hash = digest_of("detail");
+  const std::string hash = digest_of(std::string(32, '\0') + "{}");  // of the salt and the detail
   for (int number = 1; number <= records; ++number) {
     const std::string statement = R"({"body":{},"detail":")" + hash + R"(","kind":"old","sequence":)" +
                                   std::to_string(number) + R"(,"time":"2026-11-21T23:00:00Z","uid":1})";

@@ -51,7 +51,9 @@ awaitable<Result<void>> sign(Ledger& ledger, ReserveRequest request) {
   std::vector<KeyOutcome> outcomes = signatures_of(request);
   const auto reservation = co_await ledger.reserve(std::move(request));
   if (!reservation) co_return reservation.error();
-  co_return co_await ledger.finish(reservation->id, std::move(outcomes));
+  const auto finished = co_await ledger.finish(reservation->id, std::move(outcomes));
+  if (!finished) co_return finished.error();
+  co_return Result<void>();
 }
 
 // A ledger with repository "a" and the keys of `count` delegations, each with its own.
