@@ -1,0 +1,282 @@
+#include "agent/checkpoint/checkpointer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace signet {
+namespace {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+constexpr const char* kSignerName = "checkpoint signer";
+constexpr std::chrono::seconds kRetry{10};  // after a checkpoint that could not be made
+
+awaitable<void> sleep_until_woken(asio::steady_timer& timer, std::chrono::steady_clock::time_point until) {
+  timer.expires_at(until);
+  boost::system::error_code woken;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+}
+
+}  // namespace
+
+Checkpointer::Checkpointer(asio::any_io_executor executor, CheckpointerSettings settings)
+    : executor_(executor), settings_(std::move(settings)), wake_(executor), signed_(executor) {}
+
+Checkpointer::~Checkpointer() {
+  disk_.join();
+}
+
+awaitable<Result<void>> Checkpointer::attach(Ledger& ledger) {
+  ledger_ = &ledger;
+  signer_ = settings_.signer(ledger);
+  const auto summary = co_await ledger.summary();
+  if (!summary) co_return summary.error();
+  ledger_id_ = summary->id;
+  if (const auto opened = co_await open_log(); !opened) co_return opened.error();
+  auto cause = co_await find_cause();
+  if (!cause) co_return cause.error();
+  if (const auto settled = co_await settle(std::move(*cause)); !settled) co_return settled.error();
+  running_ = true;
+  dirty_->store(true);
+  asio::co_spawn(executor_, run(), asio::detached);
+  co_return Result<void>();
+}
+
+// Who signs for the branch that the ledger is on. A signer that cannot be had is the state's fault, not ours.
+awaitable<Result<void>> Checkpointer::open_log() {
+  const auto head = co_await ledger_->tree_head();
+  if (!head) co_return head.error();
+  state_.origin = settings_.origin.empty() ? "signet/" + ledger_id_ : settings_.origin;
+  if (!head->branch.empty()) state_.origin += "/" + head->branch;
+  greeting_ = co_await signer_->open(state_.origin, head->branch);
+  key_.reset();
+  state_.verifier_key.clear();
+  state_.fault.reset();
+  if (!greeting_) {
+    state_.fault = greeting_.error();
+    co_return Result<void>();
+  }
+  auto key = NoteKey::parse(greeting_->verifier_key);
+  if (!key) co_return key.error();
+  state_.verifier_key = key->text();
+  key_ = std::move(*key);
+  co_return Result<void>();
+}
+
+// The first thing outside that says something else than the ledger.
+awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::find_cause() {
+  AnchorFacts signer;
+  signer.name = kSignerName;
+  signer.origin = state_.origin;
+  const auto known = co_await ledger_->anchor_known(kSignerName);
+  if (!known) co_return known.error();
+  if (!greeting_ && *known) {
+    signer.note = greeting_.error();
+    co_return read_anchor(signer).cause;
+  }
+  if (greeting_ && *known && !greeting_->newest) {
+    signer.known = true;
+    co_return read_anchor(signer).cause;
+  }
+  if (greeting_ && greeting_->newest) {
+    const Checkpoint newest = *greeting_->newest;
+    const auto root = co_await ledger_->tree_root(static_cast<std::int64_t>(newest.size));
+    if (!root) co_return root.error();
+    const auto head = co_await ledger_->tree_head();
+    if (!head) co_return head.error();
+    if (auto cause = compare_anchor(kSignerName, newest, head->size, *root)) co_return cause;
+  }
+  for (const auto& anchor : anchors_) {
+    AnchorFacts facts;
+    facts.name = anchor->name();
+    const auto written = co_await ledger_->anchor_known(facts.name);
+    if (!written) co_return written.error();
+    facts.known = *written;
+    facts.note = co_await read(*anchor);
+    facts.origin = state_.origin;
+    facts.key = key_;
+    auto cause = co_await judge(std::move(facts));
+    if (!cause || *cause) co_return cause;
+  }
+  co_return std::optional<QuarantineCause>();
+}
+
+awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge(AnchorFacts facts) {
+  auto reading = read_anchor(facts);
+  if (!reading.checkpoint) co_return std::move(reading.cause);
+  const auto root = co_await ledger_->tree_root(static_cast<std::int64_t>(reading.checkpoint->size));
+  if (!root) co_return root.error();
+  const auto head = co_await ledger_->tree_head();
+  if (!head) co_return head.error();
+  co_return compare_anchor(facts.name, *reading.checkpoint, head->size, *root);
+}
+
+// Begins a quarantine, lets one go on, or ends one whose anchor could not be read and now agrees.
+awaitable<Result<void>> Checkpointer::settle(std::optional<QuarantineCause> cause) {
+  const auto present = co_await ledger_->quarantine();
+  if (!present) co_return present.error();
+  if (!cause) {
+    if (!*present || loses_history((*present)->why)) co_return Result<void>();
+    Requester self;
+    self.uid = getuid();
+    self.gid = getgid();
+    self.pid = getpid();
+    std::string reason = "the anchors can be read again, and agree";
+    spdlog::info("the ledger's quarantine ({}) is over: {}", (*present)->why, reason);
+    co_return co_await ledger_->clear_quarantine("", "", std::move(reason), self);
+  }
+  spdlog::critical(
+      "THE LEDGER IS IN QUARANTINE ({}). {} No role signs before it was observed: see "
+      "docs/operations.md.",
+      cause->why, cause->message);
+  if (*present && (*present)->why == cause->why && (*present)->anchor == cause->anchor)
+    co_return Result<void>();
+  const auto begun = co_await ledger_->begin_quarantine(*cause);
+  if (!begun) co_return begun.error();
+  co_return co_await open_log();
+}
+
+void Checkpointer::records_written() {
+  if (dirty_->exchange(true)) return;
+  asio::post(executor_, [this] { wake_.cancel(); });
+}
+
+awaitable<void> Checkpointer::run() {
+  auto next = Steady::now();
+  while (!stopping_) {
+    if (!dirty_->exchange(false)) {
+      co_await sleep_until_woken(wake_, Steady::time_point::max());
+      continue;
+    }
+    if (Steady::now() < next) {
+      dirty_->store(true);
+      co_await sleep_until_woken(wake_, next);
+      continue;
+    }
+    const auto made = co_await make();
+    next = Steady::now() + settings_.interval;
+    if (!made) {
+      if (!state_.fault || state_.fault->message != made.error().message)
+        spdlog::error("no checkpoint of the ledger was made: {}", made.error().message);
+      state_.fault = made.error();
+      dirty_->store(true);
+      next = Steady::now() + kRetry;
+    }
+    signed_.cancel();
+  }
+  running_ = false;
+  signed_.cancel();
+}
+
+// Whether checkpoints are signed now: not while an anchor that must be there cannot be compared with.
+awaitable<bool> Checkpointer::allowed() {
+  const auto present = co_await ledger_->quarantine();
+  co_return present && (!*present || loses_history((*present)->why));
+}
+
+// False: there was nothing to do.
+awaitable<Result<bool>> Checkpointer::make() {
+  const auto kept = co_await ledger_->checkpoint();
+  if (!kept) co_return kept.error();
+  const auto head = co_await ledger_->tree_head();
+  if (!head) co_return head.error();
+  if (head->size == kept->size && !kept->note.empty()) co_return false;
+  if (!co_await allowed()) {
+    boost::json::object parameters{{"why", "quarantined"}};
+    co_return Error{ErrorName::LedgerUnavailable,
+                    "An anchor of the ledger is missing or cannot be believed, so nothing is signed of it. "
+                    "Bring the anchor back and restart the agent, or end the quarantine (signet ledger "
+                    "clear-quarantine).",
+                    std::move(parameters)};
+  }
+  if (!greeting_) {
+    if (const auto opened = co_await open_log(); !opened) co_return opened.error();
+    if (!greeting_) co_return greeting_.error();
+  }
+  const std::int64_t before =
+      greeting_->newest ? static_cast<std::int64_t>(greeting_->newest->size) : kept->size;
+  auto proof = co_await ledger_->consistency_proof(before, head->size);
+  if (!proof) co_return proof.error();
+  Checkpoint checkpoint;
+  checkpoint.origin = state_.origin;
+  checkpoint.size = static_cast<std::uint64_t>(head->size);
+  checkpoint.root = head->root;
+  Checkpoint wanted = checkpoint;
+  auto note = co_await signer_->sign(std::move(wanted), std::move(*proof));
+  if (!note) co_return note.error();
+  if (greeting_->newest) greeting_->newest = checkpoint;
+  KeptCheckpoint made;
+  made.size = head->size;
+  made.root = head->root;
+  made.note = std::move(*note);
+  const auto published = co_await publish(made);
+  if (!published) co_return published.error();
+  state_.fault.reset();
+  co_return true;
+}
+
+// The ledger first: an anchor must never be ahead of it.
+awaitable<Result<void>> Checkpointer::publish(const KeptCheckpoint& kept) {
+  KeptCheckpoint copy = kept;
+  const auto done = co_await ledger_->keep_checkpoint(std::move(copy));
+  if (!done) co_return done.error();
+  if (greeting_ && greeting_->newest) co_await ledger_->note_anchor(kSignerName);
+  for (const auto& anchor : anchors_) {
+    std::function<Result<void>()> work = [&anchor, &kept] { return anchor->write(kept.note); };
+    const auto written = co_await write(anchor->name(), std::move(work));
+    if (written) co_await ledger_->note_anchor(anchor->name());
+  }
+  for (const auto& sink : sinks_) {
+    std::function<Result<void>()> work = [&sink, &kept] { return sink->push(kept.note); };
+    co_await write(sink->name(), std::move(work));
+  }
+  co_return Result<void>();
+}
+
+awaitable<Result<std::optional<std::string>>> Checkpointer::read(Anchor& anchor) {
+  auto work = [&anchor]() -> awaitable<Result<std::optional<std::string>>> { co_return anchor.read(); };
+  co_return co_await asio::co_spawn(disk_, std::move(work), asio::use_awaitable);
+}
+
+awaitable<Result<void>> Checkpointer::write(std::string name, std::function<Result<void>()> work) {
+  auto task = [work = std::move(work)]() -> awaitable<Result<void>> { co_return work(); };
+  const auto done = co_await asio::co_spawn(disk_, std::move(task), asio::use_awaitable);
+  if (done) co_return done;
+  ++state_.failed_writes;
+  spdlog::error("a checkpoint was not written to {}: {}", name, done.error().message);
+  co_return done;
+}
+
+awaitable<Result<KeptCheckpoint>> Checkpointer::covering(std::int64_t records,
+                                                         std::chrono::milliseconds patience) {
+  const auto end = Steady::now() + patience;
+  for (;;) {
+    auto kept = co_await ledger_->checkpoint();
+    if (!kept || (kept->size >= records && !kept->note.empty())) co_return kept;
+    if (state_.fault) co_return *state_.fault;
+    if (Steady::now() >= end || !running_) {
+      boost::json::object parameters{{"retryAfterMs", settings_.interval.count()}};
+      co_return Error{ErrorName::Busy,
+                      "No checkpoint has this record yet; one is signed every " +
+                          std::to_string(settings_.interval.count()) + " ms. Try again in a moment.",
+                      std::move(parameters)};
+    }
+    asio::steady_timer pause(executor_, std::chrono::milliseconds(20));
+    boost::system::error_code ignored;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+awaitable<void> Checkpointer::stop() {
+  stopping_ = true;
+  wake_.cancel();
+  while (running_) co_await sleep_until_woken(signed_, Steady::now() + std::chrono::milliseconds(50));
+}
+
+}  // namespace signet
