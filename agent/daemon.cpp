@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,7 @@
 #include "agent/daemon_setup.h"
 #include "agent/hardening.h"
 #include "agent/logging.h"
+#include "agent/policy/accounts.h"
 #include "agent/service/service.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/token_service_factory.h"
@@ -74,7 +76,7 @@ milliseconds drain_deadline(const std::vector<ModuleConfig>& modules) {
 // One agent. Its parts are destroyed in the reverse order of their members.
 class Daemon {
  public:
-  Daemon(const DaemonOptions& options, Config config, Places places)
+  Daemon(const DaemonOptions& options, Config config, LoadedPolicyPtr policy, Places places)
       : options_(options),
         config_(std::move(config)),
         places_(std::move(places)),
@@ -88,6 +90,8 @@ class Daemon {
         signals_(loop_, SIGTERM, SIGINT, SIGHUP) {
     service_.count_connections([this] { return server_.connections(); });
     service_.configure(settings());
+    spdlog::info("the policy is {}", policy->source);
+    service_.set_policy(std::move(policy));
   }
 
   // Until a signal ends it; then drained.
@@ -159,8 +163,24 @@ class Daemon {
     fs::remove(places_.listener.path(), ignored);
   }
 
-  // All or nothing: a bad file changes nothing.
+  // Each file for itself, and of each all or nothing: a bad one changes nothing.
   void reload() {
+    reload_configuration();
+    reload_policy();
+  }
+
+  void reload_policy() {
+    Result<LoadedPolicyPtr> read = read_policy(config_);
+    if (read) {
+      spdlog::info("the policy was reloaded: {}, {} rules", (*read)->source, (*read)->policy.rules.size());
+      return service_.set_policy(std::move(*read));
+    }
+    spdlog::error("the policy was not reloaded, the old one stays:");
+    std::istringstream mistakes(read.error().message);
+    for (std::string line; std::getline(mistakes, line);) spdlog::error("{}", line);
+  }
+
+  void reload_configuration() {
     Result<Config> read = read_configuration(options_);
     if (!read)
       return spdlog::error("the configuration was not reloaded, the old one stays: {}", read.error().message);
@@ -190,12 +210,25 @@ class Daemon {
   bool stopping_ = false;
 };
 
+// A message has a line for each mistake of a policy.
 int fail(const Error& error, int status) {
-  std::fprintf(stderr, "signetd: %s\n", error.message.c_str());
+  std::istringstream lines(error.message);
+  for (std::string line; std::getline(lines, line);) std::fprintf(stderr, "signetd: %s\n", line.c_str());
   return status;
 }
 
 }  // namespace
+
+int check_policy(const fs::path& file) {
+  PolicyPlace place;
+  place.file = file;
+  const Result<LoadedPolicyPtr> policy = load_policy(place, system_accounts());
+  if (!policy) return fail(policy.error(), kBadConfiguration);
+  std::printf("%s is good: %zu rules, %zu principals, %zu issuers.\n", file.c_str(),
+              (*policy)->policy.rules.size(), (*policy)->policy.principals.size(),
+              (*policy)->policy.issuers.size());
+  return 0;
+}
 
 int run_daemon(const DaemonOptions& options) {
   Result<Config> config = read_configuration(options);
@@ -208,9 +241,11 @@ int run_daemon(const DaemonOptions& options) {
   if (const std::size_t files = raise_file_limit(wanted); files < wanted)
     spdlog::warn("only {} files may be open: fewer than the {} that limits.connections may need", files,
                  wanted);
+  Result<LoadedPolicyPtr> policy = read_policy(*config);
+  if (!policy) return fail(policy.error(), kBadConfiguration);
   Result<Places> places = open_places(options, *config);
   if (!places) return fail(places.error(), 1);
-  Daemon(options, std::move(*config), std::move(*places)).run();
+  Daemon(options, std::move(*config), std::move(*policy), std::move(*places)).run();
   return 0;
 }
 

@@ -13,6 +13,10 @@ struct DaemonOptions {
   const char* refused_hardening = nullptr;
 };
 
+// Reads a policy and says on standard output that it is good, or on standard error what is not; returns the
+// exit status: 0 or 2.
+int check_policy(const std::filesystem::path& file);
+
 // Runs until SIGTERM or SIGINT, and returns the exit status: 0 after a drain, 1 if the agent could not start
 // (the reason is on standard error), 2 for a bad configuration.
 int run_daemon(const DaemonOptions& options);

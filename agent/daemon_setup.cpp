@@ -5,6 +5,7 @@
 #include "agent/config/config_file.h"
 #include "agent/config/directories.h"
 #include "agent/config/state_directory.h"
+#include "agent/policy/accounts.h"
 #include "protocol/socket_path.h"
 
 namespace signet {
@@ -20,6 +21,11 @@ Result<Config> read_configuration(const DaemonOptions& options) {
   std::error_code unreadable;  // load_config says it better
   if (fs::exists(own, unreadable) || unreadable) return load_config(own);
   return Config();
+}
+
+Result<LoadedPolicyPtr> read_policy(const Config& config) {
+  return load_policy(choose_policy_place(config.policy.value_or(fs::path()), config.system),
+                     system_accounts());
 }
 
 Result<fs::path> choose_socket(const DaemonOptions& options, const Config& config) {

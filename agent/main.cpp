@@ -16,8 +16,9 @@ constexpr char kFooter[] =
     "p11-kit knows. It stays in the foreground and writes its log to standard error.\n"
     "\n"
     "Signals:  SIGTERM, SIGINT   let calls in progress end, then exit 0\n"
-    "          SIGHUP            read the configuration again; a bad one is refused and the old one stays\n"
-    "Exit:     0 stopped, 1 cannot start, 2 bad configuration or usage\n"
+    "          SIGHUP            read configuration and policy again; a bad one is refused and the old one "
+    "stays\n"
+    "Exit:     0 stopped, 1 cannot start, 2 bad configuration, policy or usage\n"
     "See also: signet(1) talks to it: \"signet status\", \"signet init\".";
 
 }  // namespace
@@ -31,6 +32,10 @@ int main(int argc, char** argv) {
   app.add_option("--socket", options.socket, "Listen here; goes before $SIGNET_SOCKET and the configuration")
       ->type_name("PATH");
   app.add_option("--state", options.state, "Keep the ledger in this directory")->type_name("DIR");
+  std::filesystem::path policy;
+  const CLI::Option* check =
+      app.add_option("--check-policy", policy, "Only check this policy: exit 0 if it is good, 2 if not")
+          ->type_name("FILE");
   app.set_version_flag("--version", std::string("signetd ") + SIGNET_VERSION);
   app.footer(kFooter);
   try {
@@ -39,6 +44,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
+    if (check->count() > 0) return signet::check_policy(policy);
     return signet::run_daemon(options);
   } catch (const std::exception& fault) {
     std::fprintf(stderr, "signetd: %s\n", fault.what());

@@ -69,7 +69,7 @@ enum class LogFormat { Text, Json };
 
 struct Config {
   bool system = false;  // [agent] mode = "system": root-owned module paths only, group socket
-  std::optional<std::filesystem::path> socket, state;
+  std::optional<std::filesystem::path> socket, state, policy;
   std::string log_level = "info";
   LogFormat log_format = LogFormat::Text;
   bool discover_modules = true;  // never in system mode

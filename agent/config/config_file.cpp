@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 5> kRootKeys{"agent", "log", "limits", "pinentry", "module"};
-constexpr std::array<std::string_view, 6> kAgentKeys{
-    "mode", "socket", "state", "discover-modules", "shared-keys", "verify-every-message"};
+constexpr std::array<std::string_view, 7> kAgentKeys{
+    "mode", "socket", "state", "policy", "discover-modules", "shared-keys", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
 constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
@@ -40,11 +40,13 @@ void read_agent(ConfigFault& fault, const toml::value& value, Config& config) {
   std::string mode = "personal";
   table.one_of("mode", mode, kModes);
   config.system = mode == "system";
-  fs::path socket, state;
+  fs::path socket, state, policy;
   table.read("socket", socket);
   table.read("state", state);
+  table.read("policy", policy);
   if (table.has("socket")) config.socket = socket;
   if (table.has("state")) config.state = state;
+  if (table.has("policy")) config.policy = policy;
   config.discover_modules = !config.system;
   table.read("discover-modules", config.discover_modules);
   if (config.system && config.discover_modules)

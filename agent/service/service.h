@@ -26,6 +26,8 @@ class Service {
   MethodTable methods();
 
   void configure(ServiceSettings settings) { state_.settings = std::move(settings); }
+  // Not null. Calls that have begun keep the policy that they began with.
+  void set_policy(LoadedPolicyPtr policy) { state_.policy = std::move(policy); }
   void count_connections(std::function<std::size_t()> count) { state_.connections = std::move(count); }
 
  private:

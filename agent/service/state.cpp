@@ -2,8 +2,14 @@
 
 #include <array>
 #include <ctime>
+#include <utility>
+
+#include "agent/policy/accounts.h"
 
 namespace signet {
+
+ServiceState::ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_)
+    : executor(std::move(executor_)), tokens(tokens_), policy(load_builtin_policy(system_accounts())) {}
 
 Result<Ledger*> require_ledger(const ServiceState& state) {
   if (state.ledger) return state.ledger.get();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/ledger/ledger.h"
+#include "agent/policy/policy_file.h"
 #include "agent/service/key_book.h"
 #include "agent/service/metadata_cache.h"
 #include "agent/tokens/token_service.h"
@@ -23,14 +24,15 @@ struct ServiceSettings {
 };
 
 struct ServiceState {
-  ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_)
-      : executor(executor_), tokens(tokens_) {}
+  // With the built-in policy.
+  ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_);
 
   boost::asio::any_io_executor executor;
   TokenService& tokens;
   std::filesystem::path state_directory, socket;
   std::string started;  // RFC 3339
   ServiceSettings settings;
+  LoadedPolicyPtr policy;          // never null; a handler takes its own copy before it waits for anything
   std::unique_ptr<Ledger> ledger;  // null: not initialised, or not usable (then ledger_fault says why)
   std::optional<Error> ledger_fault;
   std::function<void(Ledger*)> on_ledger;    // told when CreateLedger made one

@@ -9,17 +9,19 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "protocol/result.h"
 
 namespace signet {
 
-// Who is at the other end of a connection (SO_PEERCRED, taken once at accept).
-// uid and gid are the identity; pid is a hint for the record only: it can be reused.
+// Who is at the other end of a connection (SO_PEERCRED and SO_PEERGROUPS, taken once at accept).
+// uid, gid and groups are the identity; pid is a hint for the record only: it can be reused.
 struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
+  std::vector<gid_t> groups{};  // supplementary
 };
 
 // Streams events of one call that was made with "more". Lives as long as the call.

@@ -6,12 +6,26 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace signet {
 namespace {
 
 Error denied(const std::string& why) {
   return {ErrorName::PermissionDenied, why};
+}
+
+// A process is in up to NGROUPS_MAX (65536) groups; most are in a few. ERANGE says how much room they need.
+bool read_groups(int fd, std::vector<gid_t>& groups) {
+  groups.resize(64);
+  for (int tries = 0; tries < 2; ++tries) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const int status = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    if (status != 0 && errno != ERANGE) return false;
+    groups.resize(size / sizeof(gid_t));
+    if (status == 0) return true;
+  }
+  return false;
 }
 
 Result<void> refuse_overflow(const Peer& peer) {
@@ -28,7 +42,11 @@ Result<Peer> peer_of(int fd) {
   socklen_t size = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return denied("The kernel does not say who is calling (" + std::string(std::strerror(errno)) + ").");
-  return Peer{credentials.uid, credentials.gid, credentials.pid};
+  Peer peer{credentials.uid, credentials.gid, credentials.pid};
+  if (!read_groups(fd, peer.groups))
+    return denied("The kernel does not say in which groups the caller is (" +
+                  std::string(std::strerror(errno)) + ").");
+  return peer;
 }
 
 PeerRule same_uid_rule(uid_t own) {

@@ -10,8 +10,8 @@
 
 namespace signet {
 
-// What the kernel says of a connected Unix socket (SO_PEERCRED): who connected, as of then. PermissionDenied
-// if it says nothing.
+// What the kernel says of a connected Unix socket (SO_PEERCRED, SO_PEERGROUPS): who connected, as of then.
+// PermissionDenied if it says nothing.
 Result<Peer> peer_of(int fd);
 
 // PermissionDenied, or nothing to say. Asked once for each connection.

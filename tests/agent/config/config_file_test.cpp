@@ -42,6 +42,7 @@ TEST_CASE("every key is read") {
 mode = "system"
 socket = "/run/a.sock"
 state = "/var/lib/a"
+policy = "/etc/p.toml"
 shared-keys = ["ci", "nightly"]
 verify-every-message = true
 [log]
@@ -93,6 +94,7 @@ path = "/usr/lib/two.so"
   CHECK_FALSE(config->discover_modules);  // system mode's default
   CHECK(config->socket == "/run/a.sock");
   CHECK(config->state == "/var/lib/a");
+  CHECK(config->policy == "/etc/p.toml");
   CHECK(config->shared_keys == std::vector<std::string>{"ci", "nightly"});
   CHECK(config->verify_every_message);
   CHECK(config->log_level == "debug");
