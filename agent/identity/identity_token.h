@@ -33,12 +33,14 @@ struct Claims {
 
 struct VerifiedToken {
   Claims claims;
+  std::string issuer;  // "iss"
   // SHA-256, hex, of what was signed (header and payload). Not of the signature too: whoever has a token with
   // an ECDSA signature (r, s) can write down (r, n - s) as well, which would then be a token not used yet.
   std::string hash;
   std::optional<std::string> payload_digest;  // hex; of the one payload that it is bound to
   std::int64_t expires = 0;                   // "exp", seconds since 1970
-  std::int64_t max_uses = 1;
+  std::int64_t skew = 0;                      // seconds, of the policy's issuer
+  std::int64_t max_uses = 1;                  // the same
 };
 
 // The keys of an issuer; null: there are none.

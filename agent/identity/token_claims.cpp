@@ -131,6 +131,8 @@ Result<VerifiedToken> check_claims(json::object claims, const PolicyIssuer& issu
 
   VerifiedToken token;
   token.claims.issuer = issuer.name;
+  token.issuer = issuer.issuer;
+  token.skew = issuer.skew.count();
   token.claims.subject = std::string(subject->get_string().data(), subject->get_string().size());
   token.claims.all = std::move(claims);
   token.payload_digest = std::move(*binding);

@@ -249,6 +249,17 @@ class SqliteLedger final : public Ledger {
         [token = std::move(token), who](LedgerStore& store) { return store.pins().reset(token, who); });
   }
 
+  awaitable<Result<TokenUseVerdict>> check_token_use(TokenUse use) override {
+    return read<TokenUseVerdict>([use = std::move(use)](LedgerStore& store) -> Result<TokenUseVerdict> {
+      return store.replays().check(use);
+    });
+  }
+  awaitable<Result<TokenUseVerdict>> count_token_use(TokenUse use) override {
+    return write<TokenUseVerdict>([use = std::move(use)](LedgerStore& store) -> Result<TokenUseVerdict> {
+      return store.replays().count(use);
+    });
+  }
+
  private:
   template <typename T>
   awaitable<Result<T>> read(Work<T> work) {

@@ -121,6 +121,13 @@ class Ledger {
   virtual boost::asio::awaitable<Result<void>> begin_pin_attempt(std::string token, std::string value) = 0;
   virtual boost::asio::awaitable<Result<void>> end_pin_attempt(std::string token, bool accepted) = 0;
   virtual boost::asio::awaitable<Result<void>> reset_pin_attempts(std::string token, Requester who) = 0;
+
+  // --- identity tokens ---
+  // Whether the token may be used once more. A hint: only counting decides.
+  virtual boost::asio::awaitable<Result<TokenUseVerdict>> check_token_use(TokenUse use) = 0;
+  // Counts one use, if it is allowed, durably before this completes: whatever happens afterwards, the use is
+  // gone. A token belongs to the uid of its first use.
+  virtual boost::asio::awaitable<Result<TokenUseVerdict>> count_token_use(TokenUse use) = 0;
 };
 
 }  // namespace signet

@@ -40,7 +40,8 @@ LedgerStore::LedgerStore(const std::filesystem::path& file, const LedgerOptions&
       quarantine_(database_, records_, marks_),
       repositories_(database_, records_, marks_),
       reservations_(database_, records_, marks_, quarantine_),
-      pins_(database_, records_) {}
+      pins_(database_, records_),
+      replays_(database_) {}
 
 Result<std::unique_ptr<LedgerStore>> LedgerStore::create(const std::filesystem::path& directory,
                                                          const LedgerOptions& options) {

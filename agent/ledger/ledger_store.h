@@ -23,6 +23,7 @@
 #include "agent/ledger/pin_table.h"
 #include "agent/ledger/quarantine.h"
 #include "agent/ledger/records.h"
+#include "agent/ledger/replay_table.h"
 #include "agent/ledger/repository_table.h"
 #include "agent/ledger/reservations.h"
 #include "agent/ledger/tree_table.h"
@@ -72,6 +73,7 @@ class LedgerStore {
   MarkTable& marks() { return marks_; }
   Reservations& reservations() { return reservations_; }
   PinTable& pins() { return pins_; }
+  ReplayTable& replays() { return replays_; }
   // COMMITs that wrote, since the store was opened.
   std::int64_t commits() const { return commits_; }
 
@@ -94,6 +96,7 @@ class LedgerStore {
   RepositoryTable repositories_;
   Reservations reservations_;
   PinTable pins_;
+  ReplayTable replays_;
   std::optional<Error> damaged_;  // a damaged file is not used again until a restart has checked it
   bool group_writes_ = false;
   std::int64_t commits_ = 0;

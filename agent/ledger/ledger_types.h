@@ -111,4 +111,22 @@ struct PinAttempts {
   std::string pending;               // the open attempt's value; empty where open is false
 };
 
+// One use of an identity token (OpenID Connect). Times are seconds since 1970.
+struct TokenUse {
+  std::string issuer;          // the token's "iss"
+  std::string token_hash;      // SHA-256, hex: what tells it from every other token of the issuer
+  std::string payload_digest;  // SHA-256, hex, of the payload that it is bound to; empty: bound to none
+  uid_t uid = 0;               // who uses it
+  std::int64_t max_uses = 1;   // as the policy has it now
+  std::int64_t expires = 0;    // "exp"
+  std::int64_t now = 0;
+};
+
+enum class TokenUseVerdict {
+  Allowed,
+  OtherUser,  // its first use was another uid's
+  UsedUp,
+  Forgotten,  // it expired before the newest of those whose uses are no longer known
+};
+
 }  // namespace signet

@@ -204,7 +204,30 @@ CREATE TABLE quarantine_cleared (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree}};
+// How often identity tokens were used (replay_table.h).
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE oidc_replay (
+  issuer TEXT NOT NULL,
+  token_hash TEXT NOT NULL CHECK (length(token_hash) = 64),
+  uid INTEGER NOT NULL,
+  payload_digest TEXT CHECK (length(payload_digest) = 64),
+  uses INTEGER NOT NULL CHECK (uses BETWEEN 1 AND max_uses),
+  max_uses INTEGER NOT NULL,
+  expires INTEGER NOT NULL,
+  PRIMARY KEY (issuer, token_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oidc_replay_expires ON oidc_replay (expires);
+
+-- The newest "exp" of the rows that were removed.
+CREATE TABLE oidc_forgotten (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  expires INTEGER NOT NULL
+) STRICT;
+INSERT INTO oidc_forgotten (one, expires) VALUES (1, 0);
+)sql";
+
+constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
+                                 Migration{3, kVersion3}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);
