@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from .state import StateFile
 
 
 _PATIENCE = 10.0  # seconds, with pcscd
+# pcscd looks every 0.4 s whether a card is in its reader. No hand is quicker; one that were would leave pcscd with a
+# card that it believes dead ("Error resetting card").
+_HAND = 0.6  # seconds from a card's way out of a reader that stays to the next one's way in
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Bench:
         self._links: dict[int, Link] = {}  # by port
         self._inserted: dict[int, str] = {}  # by port: the card's name
         self._readers: set[int] = set()  # ports with a reader in them
+        self._pulled: dict[int, float] = {}  # by port: when a card left the reader there
 
     def add_card(self, name: str, serial: int, firmware: str) -> None:
         with self._lock:
@@ -70,6 +75,7 @@ class Bench:
             port = self._port_of(name)
             self._pull(port)
             self._readers.discard(port)
+            self._pulled.pop(port, None)
             self._bus.unplug(port)
         if self.pcscd.running and not threading.current_thread().name.startswith("card"):
             # On the card's own thread this would wait for ever: pcscd waits for that thread's answer.
@@ -103,12 +109,14 @@ class Bench:
         if port in self._links:
             raise ValueError(f"there is a card in port {port} already: {self._inserted[port]}")
         owned = self.owned(name)
+        time.sleep(max(0.0, self._pulled.pop(port, 0.0) + _HAND - time.monotonic()))
         self._inserted[port] = name
         self._links[port] = Link(owned.card, FIRST_PORT + port, owned.faults,
                                  lambda fault: self._strike(name, fault))
 
     def _pull(self, port: int) -> None:
         self._inserted.pop(port)
+        self._pulled[port] = time.monotonic()
         self._links.pop(port).pull()
 
     def _port_of(self, name: str) -> int:

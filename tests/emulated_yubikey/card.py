@@ -82,6 +82,13 @@ class Card:
     def atr(self) -> bytes:
         return bytes.fromhex(self.state.atr)
 
+    def provision(self, work: Callable[[CardState], object]) -> object:
+        """Changes the state behind the applet's back; keeps it."""
+        with self.lock:
+            result = work(self.state)
+            self._session.save()
+            return result
+
     def power_on(self, powered: Callable[[], bool]) -> None:
         """Also a reset. `powered`: whether it still is; a card that waits for a touch asks."""
         with self.lock:
@@ -136,8 +143,7 @@ class Card:
         raise CardError(Status.NOT_FOUND)  # the applet that was selected stays so
 
     def _selected(self, aid: bytes) -> bytes:
-        if aid != self._applet:
-            self._session.reset()  # another applet forgets what was proven to this one
+        self._session.reset()  # also by PIV's own: libykpiv's ykpiv_get_pin_retries() relies on it
         self._applet = aid
         if aid == PIV_AID:
             return tlv.encode(0x61, tlv.encode(0x4F, PIV_AID[5:]) + tlv.encode(0x79, tlv.encode(0x4F, PIV_AID[:5])))

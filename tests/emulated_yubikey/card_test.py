@@ -246,7 +246,7 @@ class Transport(CardTest):
         self.assertEqual(self.send(bytes.fromhex("00a4040006d27600012401"))[0], 0x6A82)  # OpenPGP
         self.assertEqual(self.status(0x20, 0, 0x80, PIN), 0x9000)
         self.assertEqual(self.send(SELECT)[0], 0x9000)
-        self.assertEqual(self.status(0x20, 0, 0x80), 0x9000)  # the same applet again forgets nothing
+        self.assertEqual(self.status(0x20, 0, 0x80), 0x63C3)
         self.assertEqual(self.send(bytes.fromhex("00a4040007a0000005272001"))[0], 0x9000)
         self.assertEqual(self.send(bytes.fromhex("0001100000")), (0x9000, (15835999).to_bytes(4, "big")))
         self.send(SELECT)

@@ -10,7 +10,9 @@ from typing import Any, Callable
 
 from .bench import Bench
 from .faults import Fault
-from .holder import Holder
+from .holder import Holder, reset_card
+from .provisioning import make_key, set_chuid
+from .state import Algorithm, PinPolicy, Secret, TouchPolicy
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -36,6 +38,17 @@ class Commands:
 
     def do_add_card(self, card: str, serial: int, firmware: str = "5.4.3") -> None:
         self._bench.add_card(card, serial, firmware)
+
+    def do_make_key(self, card: str, slot: str, algorithm: str, pin: str = "default", touch: str = "default") -> Answer:
+        """algorithm: P256, RSA2048, …; pin: never, once, always; touch: never, always, cached"""
+        policies = PinPolicy[pin.upper()], TouchPolicy[touch.upper()]
+        pem = self._bench.owned(card).card.provision(
+            lambda state: make_key(state, slot, Algorithm[algorithm], *policies))
+        assert isinstance(pem, bytes)
+        return {"pem": pem.decode()}
+
+    def do_set_chuid(self, card: str) -> None:
+        self._bench.owned(card).card.provision(set_chuid)
 
     def do_plug(self, card: str) -> None:
         self._bench.plug(card)
@@ -93,6 +106,14 @@ class Commands:
         """Another program takes the card: a transaction, or the reader for itself alone."""
         self.do_release()
         self._holder = Holder(reader, exclusive)
+
+    def do_reset(self, reader: int = 0) -> None:
+        """Another program resets the card."""
+        reset_card(reader)
+
+    def do_set_pin(self, card: str, pin: str) -> None:
+        """Somebody changed it elsewhere; all tries are left."""
+        self._bench.owned(card).card.provision(lambda state: setattr(state, "pin", Secret.of(pin)))
 
     def do_release(self) -> None:
         if self._holder is not None:

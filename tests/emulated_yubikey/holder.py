@@ -25,6 +25,21 @@ class Holder:
         self._process.wait(timeout=10)
 
 
+def reset_card(reader: int) -> None:
+    """Another program ends its turn with the card by a reset."""
+    subprocess.run([sys.executable, "-B", "-m", "emulated_yubikey.holder", str(reader), "reset"], check=True, timeout=20,
+                   cwd=Path(__file__).parent.parent)
+
+
+def _reset(index: int) -> None:
+    from smartcard import scard
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    _, readers = scard.SCardListReaders(context, [])
+    result, card, _ = scard.SCardConnect(context, readers[index], scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T1)
+    if result != scard.SCARD_S_SUCCESS or scard.SCardDisconnect(card, scard.SCARD_RESET_CARD) != scard.SCARD_S_SUCCESS:
+        raise SystemExit("the card could not be reset")
+
+
 def _hold(index: int, exclusive: bool) -> None:
     from smartcard import scard
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
@@ -42,4 +57,7 @@ def _hold(index: int, exclusive: bool) -> None:
 
 
 if __name__ == "__main__":
-    _hold(int(sys.argv[1]), sys.argv[2] == "1")
+    if sys.argv[2] == "reset":
+        _reset(int(sys.argv[1]))
+    else:
+        _hold(int(sys.argv[1]), sys.argv[2] == "1")

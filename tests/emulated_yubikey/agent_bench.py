@@ -1,0 +1,113 @@
+"""signetd over emulated YubiKeys: what the agent's tests share."""
+from __future__ import annotations
+
+import base64
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from agent_fixture import Agent
+from varlink_client import Varlink, VarlinkError
+
+from emulated_yubikey.harness import CardSpec, PcscdWithCards
+
+PIN, WRONG_PIN = "123456", "654321"
+_LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+MODULES = {"ykcs11": _LIBRARIES / "libykcs11.so", "opensc": _LIBRARIES / "opensc-pkcs11.so"}
+
+
+def configuration(module: str, bench: PcscdWithCards, extra: str = "") -> str:
+    """An agent with that one module, which sees the bench's cards and no others."""
+    environment = ", ".join(f'{name} = "{value}"' for name, value in bench.environment.items())
+    return (f'[agent]\ndiscover-modules = false\n[[module]]\nname = "{module}"\npath = "{MODULES[module]}"\n'
+            f"environment = {{ {environment} }}\n{extra}")
+
+
+class CardAgent:
+    """An agent, its cards, and keys on them that it may sign messages with."""
+
+    def __init__(self, module: str, *cards: CardSpec, extra: str = "") -> None:
+        self.module = module
+        self._scratch = tempfile.TemporaryDirectory(prefix="signet-test-")
+        self.directory = Path(self._scratch.name)
+        self.bench = PcscdWithCards(*cards)
+        self.control = self.bench.control
+        self.agent = Agent(self.directory, configuration(module, self.bench, extra))
+        self.publics: dict[str, Path] = {}
+
+    def start(self) -> None:
+        self.agent.start()
+
+    def stop(self) -> None:
+        try:
+            self.agent.stop()
+        finally:
+            self.bench.stop()
+            self._scratch.cleanup()
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        with self.agent.connect() as connection:
+            answer: dict[str, Any] = connection.call(method, **parameters)
+            return answer
+
+    def connect(self) -> Varlink:
+        return self.agent.connect()
+
+    def tokens(self) -> list[dict[str, Any]]:
+        return list(self.call("ListTokens")["tokens"])
+
+    def token_of(self, card: str) -> str:
+        """The name of the token in the card's reader: found by elimination or by serial number."""
+        serial = self.control("status")["cards"][card]["serial"]
+        tokens = self.tokens()
+        for token in tokens:
+            if token["serial"] == str(serial):
+                return str(token["name"])
+        if len(tokens) == 1:
+            return str(tokens[0]["name"])
+        raise AssertionError(f"no token of card {card} among {tokens}")
+
+    def make_key(self, card: str, slot: str, algorithm: str = "P256", **policies: str) -> None:
+        """Before the agent looks at the card."""
+        public = self.directory / f"{card}-{slot}.pem"
+        public.write_text(self.control("make-key", card=card, slot=slot, algorithm=algorithm, **policies)["pem"])
+        self.publics[f"{card}-{slot}"] = public
+
+    def enrol(self, card: str, slot: str, use: str = "message") -> str:
+        """The key's name: "alice-9a"."""
+        identifier = {"9a": "01", "9c": "02", "9d": "03", "9e": "04", "82": "05"}[slot]
+        token = next(token for token in self.tokens() if token["name"] == self.token_of(card))
+        name = f"{card}-{slot}"
+        self.call("EnrolKey", uri=f"{token['uri']};id=%{identifier};type=private", name=name, uses=[use])
+        return name
+
+    def unlock(self, card: str, pin: str = PIN) -> None:
+        self.call("UnlockToken", token=self.token_of(card), pin=pin)
+
+    def sign(self, key: str, message: bytes = b"what is signed") -> bytes:
+        answer = self.call("SignMessage", key=key, message=base64.b64encode(message).decode())
+        return base64.b64decode(answer["signature"])
+
+    def verify(self, key: str, signature: bytes, message: bytes = b"what is signed", digest: str = "sha256") -> None:
+        """By openssl, with the key that the card made."""
+        signed, made = self.directory / "message", self.directory / "signature"
+        signed.write_bytes(message)
+        made.write_bytes(signature)
+        pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"]
+        rsa = b"RSA" in subprocess.run(["openssl", "pkey", "-pubin", "-in", self.publics[key], "-noout", "-text"],
+                                       check=True, capture_output=True).stdout.upper()[:20] or len(signature) >= 256
+        subprocess.run(["openssl", "dgst", f"-{digest}", *(pss if rsa else []), "-verify", self.publics[key],
+                        "-signature", made, signed], check=True, capture_output=True)
+
+    def pin_uses(self, card: str = "alice") -> list[str]:
+        return [use["outcome"] for use in self.control("diary", card=card)["pin_uses"]]
+
+
+def error_name(work: Any) -> str:
+    """How a call ended: "" or the error's short name."""
+    try:
+        work()
+        return ""
+    except VarlinkError as error:
+        return str(error.short)
