@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/connection.h"
+#include "client/identity_file.h"
 #include "client/reply.h"
 #include "protocol/secret_json.h"
 #include "protocol/socket_path.h"
@@ -134,6 +135,24 @@ struct Agent::State {
       return !event || on_event(*event);
     };
     return exchange(full, parameters, Wait::Token, &on_reply);
+  }
+
+  // The identity token as its file has it now; nothing where the job names none.
+  Result<std::optional<Secret>> identity() const {
+    const auto file = options.identity_file ? options.identity_file : identity_file_of_environment();
+    if (!file) return std::optional<Secret>();
+    auto token = read_identity_file(*file, options.on_warning);
+    if (!token) return token.error();
+    return std::optional<Secret>(std::move(*token));
+  }
+
+  // Parameters of a call that signs. With a token they are in memory that is wiped.
+  Result<object> signing_parameters() const {
+    const auto token = identity();
+    if (!token) return token.error();
+    object parameters(*token ? make_secret_storage() : boost::json::storage_ptr());
+    if (*token) put_secret(parameters, "identity", *token);
+    return parameters;
   }
 
   bool fresh = false;
@@ -289,7 +308,9 @@ Result<std::vector<RepositoryInfo>> Agent::list_repositories() {
 // --- signing ---
 
 Result<SignedMetadata> Agent::sign_metadata(const SignMetadataCall& call, const EventCallback& on_event) {
-  object parameters;
+  auto signing = state_->signing_parameters();
+  if (!signing) return signing.error();
+  object& parameters = *signing;
   parameters["repository"] = call.repository;
   parameters["role"] = call.role;
   parameters["format"] = call.format;
@@ -302,7 +323,9 @@ Result<SignedMetadata> Agent::sign_metadata(const SignMetadataCall& call, const 
 }
 
 Result<MessageSignature> Agent::sign_message(const SignMessageCall& call, const EventCallback& on_event) {
-  object parameters;
+  auto signing = state_->signing_parameters();
+  if (!signing) return signing.error();
+  object& parameters = *signing;
   parameters["key"] = call.key;
   if (call.message) parameters["message"] = to_base64(*call.message);
   if (call.digest) parameters["digest"] = to_base64(*call.digest);

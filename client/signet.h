@@ -45,6 +45,13 @@ struct ConnectOptions {
   // For a call that a token, or the person at it, may take long over: from the request, or the last event, to
   // the reply.
   std::chrono::milliseconds token_deadline{300000};
+  // The file with the identity token (an OpenID Connect ID token) of the CI job that this is: sent with each
+  // call that signs, and read anew for each, because CI systems renew it. Nothing:
+  // $SIGNET_IDENTITY_TOKEN_FILE; if that is not set either, none is sent.
+  std::optional<std::filesystem::path> identity_file;
+  // Told what is not as it should be and no error, e.g. that others can read identity_file. Called by the
+  // thread that makes the call.
+  std::function<void(const std::string&)> on_warning;
 };
 
 // The path that connect() would use.

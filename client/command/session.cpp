@@ -32,7 +32,9 @@ Session::Session(const GlobalOptions& globals)
       options_(connect_options(globals)),
       interactive_(::isatty(STDERR_FILENO) != 0 && terminal_present()),
       paint_(color_wanted(STDOUT_FILENO, globals.no_color)),
-      paint_notes_(color_wanted(STDERR_FILENO, globals.no_color)) {}
+      paint_notes_(color_wanted(STDERR_FILENO, globals.no_color)) {
+  options_.on_warning = [this](const std::string& text) { note(Color::Notice, text); };
+}
 
 Result<Agent*> Session::agent() {
   if (!agent_) {

@@ -21,7 +21,8 @@ of [org.signet.Agent](../protocol/org.signet.Agent.varlink), and an error is
 `{"error": {"name": …, "message": …, "parameters": …}}`. What a person must know meanwhile (touch the token, insert one)
 goes to standard error. The exit code says what kind of end it was, with `--json` too.
 
-The environment: `SIGNET_SOCKET` (where the agent listens), `SIGNET_REPOSITORY` (what `tuf sign` signs for), `NO_COLOR`.
+The environment: `SIGNET_SOCKET` (where the agent listens), `SIGNET_REPOSITORY` (what `tuf sign` signs for),
+`SIGNET_IDENTITY_TOKEN_FILE` (the identity token that a CI job sends with what is to be signed), `NO_COLOR`.
 """
 
 
