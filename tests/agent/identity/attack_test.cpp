@@ -4,10 +4,12 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <functional>
 #include <set>
 
 #include "agent/identity/compact_token.h"
+#include "agent/identity/identity_fault.h"
 #include "agent/identity/identity_token.h"
 #include "tests/agent/identity/token_maker.h"
 #include "tests/support/result_printing.h"
@@ -363,6 +365,16 @@ TEST_CASE("without keys nothing is accepted", "[identity]") {
       kNow);
   REQUIRE(result.has_error());
   CHECK(result.error().parameters.at("reason") == "keys-unavailable");
+}
+
+TEST_CASE("the page for operators has every reason", "[identity]") {
+  std::ifstream file(std::string(SIGNET_SOURCE_DIR) + "/docs/ci-identity.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  for (int fault = 0; fault <= static_cast<int>(IdentityFault::NotConfigured); ++fault) {
+    const std::string reason(to_string(static_cast<IdentityFault>(fault)));
+    INFO(reason);
+    CHECK(page.find("`" + reason + "`") != std::string::npos);
+  }
 }
 
 }  // namespace
