@@ -7,7 +7,7 @@
 namespace signet {
 namespace {
 
-constexpr std::array<std::pair<ErrorName, std::string_view>, 27> kWireNames{{
+constexpr std::array<std::pair<ErrorName, std::string_view>, 29> kWireNames{{
     {ErrorName::NotInitialised, "org.signet.Agent.NotInitialised"},
     {ErrorName::NotFound, "org.signet.Agent.NotFound"},
     {ErrorName::AlreadyExists, "org.signet.Agent.AlreadyExists"},
@@ -17,6 +17,8 @@ constexpr std::array<std::pair<ErrorName, std::string_view>, 27> kWireNames{{
     {ErrorName::TouchTimeout, "org.signet.Agent.TouchTimeout"},
     {ErrorName::PolicyDenied, "org.signet.Agent.PolicyDenied"},
     {ErrorName::ApprovalRequired, "org.signet.Agent.ApprovalRequired"},
+    {ErrorName::RequestClosed, "org.signet.Agent.RequestClosed"},
+    {ErrorName::ApprovalRefused, "org.signet.Agent.ApprovalRefused"},
     {ErrorName::VersionConflict, "org.signet.Agent.VersionConflict"},
     {ErrorName::MetadataInvalid, "org.signet.Agent.MetadataInvalid"},
     {ErrorName::KeyRefused, "org.signet.Agent.KeyRefused"},

@@ -24,6 +24,8 @@ enum class ErrorName {
   TouchTimeout,
   PolicyDenied,
   ApprovalRequired,
+  RequestClosed,
+  ApprovalRefused,
   VersionConflict,
   MetadataInvalid,
   KeyRefused,

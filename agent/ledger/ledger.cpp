@@ -230,6 +230,37 @@ class SqliteLedger final : public Ledger {
     });
   }
 
+  awaitable<Result<ApprovalRequest>> open_request(NewApprovalRequest request, Requester who) override {
+    return write<ApprovalRequest>([request = std::move(request), who](LedgerStore& store) {
+      return store.approvals().open(request, who);
+    });
+  }
+  awaitable<Result<ApprovalRequest>> request(std::string id, bool with_payload) override {
+    return read<ApprovalRequest>([id = std::move(id), with_payload](LedgerStore& store) {
+      return store.approvals().find(id, with_payload);
+    });
+  }
+  awaitable<Result<std::vector<ApprovalRequest>>> requests(bool live_only) override {
+    return read<std::vector<ApprovalRequest>>(
+        [live_only](LedgerStore& store) { return store.approvals().all(live_only); });
+  }
+  awaitable<Result<ApprovalRequest>> approve_request(std::string id, Approval approval,
+                                                     Requester who) override {
+    return write<ApprovalRequest>(
+        [id = std::move(id), approval = std::move(approval), who](LedgerStore& store) {
+          return store.approvals().approve(id, approval, who);
+        });
+  }
+  awaitable<Result<ApprovalRequest>> deny_request(std::string id, std::string principal, std::string why,
+                                                  Requester who) override {
+    return write<ApprovalRequest>(
+        [id = std::move(id), principal = std::move(principal), why = std::move(why),
+         who](LedgerStore& store) { return store.approvals().deny(id, principal, why, who); });
+  }
+  awaitable<Result<std::int64_t>> expire_requests() override {
+    return write<std::int64_t>([](LedgerStore& store) { return store.approvals().expire(); });
+  }
+
   awaitable<Result<PinAttempts>> pin_attempts(std::string token) override {
     return read<PinAttempts>(
         [token = std::move(token)](LedgerStore& store) { return store.pins().attempts(token); });

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/ledger/approval_types.h"
 #include "agent/ledger/ledger_types.h"
 #include "agent/ledger/tree_types.h"
 #include "protocol/bytes.h"
@@ -77,6 +78,9 @@ class Ledger {
   // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until
   // finish(). VersionConflict, PolicyDenied(shared-key), Busy (other bytes for this version are in flight),
   // NotFound.
+  // An approval_request must be live, not denied and for this very signature (RequestClosed, PolicyDenied),
+  // here, in check() and again in finish(), which marks it signed. Whether enough persons approved is the
+  // caller's to count.
   virtual boost::asio::awaitable<Result<Reservation>> reserve(ReserveRequest request) = 0;
   // The same decisions, nothing written (dryRun).
   virtual boost::asio::awaitable<Result<Reservation>> check(ReserveRequest request) = 0;
@@ -114,6 +118,25 @@ class Ledger {
   virtual boost::asio::awaitable<Result<std::optional<Quarantine>>> quarantine() = 0;
   virtual boost::asio::awaitable<Result<void>> clear_quarantine(std::string repository, std::string role,
                                                                 std::string reason, Requester who) = 0;
+
+  // --- approvals ---
+  // The live request of this subject, whoever asked first, in whatever state (Denied too), or this one, made
+  // now. LimitExceeded (see approval_types.h), InvalidParameter. Never with its payload.
+  virtual boost::asio::awaitable<Result<ApprovalRequest>> open_request(NewApprovalRequest request,
+                                                                       Requester who) = 0;
+  // By its whole id. NotFound (kind request).
+  virtual boost::asio::awaitable<Result<ApprovalRequest>> request(std::string id, bool with_payload) = 0;
+  // The oldest first; live_only: without those that have expired.
+  virtual boost::asio::awaitable<Result<std::vector<ApprovalRequest>>> requests(bool live_only) = 0;
+  // The caller has established who approves; said again it changes nothing. NotFound, RequestClosed,
+  // LimitExceeded.
+  virtual boost::asio::awaitable<Result<ApprovalRequest>> approve_request(std::string id, Approval approval,
+                                                                          Requester who) = 0;
+  // One denial ends a request. NotFound, RequestClosed.
+  virtual boost::asio::awaitable<Result<ApprovalRequest>> deny_request(std::string id, std::string principal,
+                                                                       std::string why, Requester who) = 0;
+  // Writes down which requests have expired; returns how many had not been yet.
+  virtual boost::asio::awaitable<Result<std::int64_t>> expire_requests() = 0;
 
   // --- PIN attempts (durable; value: HMAC-SHA-256 of the PIN under the key in DIRECTORY/pin-budget.key) ---
   using PinAttempts = signet::PinAttempts;

@@ -38,8 +38,9 @@ LedgerStore::LedgerStore(const std::filesystem::path& file, const LedgerOptions&
       keys_(database_, records_),
       marks_(database_),
       quarantine_(database_, records_, marks_),
+      approvals_(database_, records_),
       repositories_(database_, records_, marks_),
-      reservations_(database_, records_, marks_, quarantine_),
+      reservations_(database_, records_, marks_, quarantine_, approvals_),
       pins_(database_, records_),
       replays_(database_) {}
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/ledger/approval_table.h"
 #include "agent/ledger/checkpoint_table.h"
 #include "agent/ledger/database.h"
 #include "agent/ledger/key_table.h"
@@ -74,6 +75,7 @@ class LedgerStore {
   Reservations& reservations() { return reservations_; }
   PinTable& pins() { return pins_; }
   ReplayTable& replays() { return replays_; }
+  ApprovalTable& approvals() { return approvals_; }
   // COMMITs that wrote, since the store was opened.
   std::int64_t commits() const { return commits_; }
 
@@ -93,6 +95,7 @@ class LedgerStore {
   KeyTable keys_;
   MarkTable marks_;
   QuarantineTable quarantine_;
+  ApprovalTable approvals_;
   RepositoryTable repositories_;
   Reservations reservations_;
   PinTable pins_;

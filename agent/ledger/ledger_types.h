@@ -80,6 +80,7 @@ struct ReserveRequest {
   std::vector<std::string>
       shared_keys;  // fingerprints that may serve several (repository, role) pairs of one type
   bool supersede = false;
+  std::string approval_request;  // the request whose approvals it needs; empty: it needs none
   Requester requester;
   boost::json::object
       statement;  // more for the public record (thresholds lowered, difference, …); may be empty

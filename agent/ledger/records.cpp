@@ -46,6 +46,10 @@ std::string RecordLog::now() const {
   return {text.data(), size};
 }
 
+std::int64_t RecordLog::unix_time() const {
+  return std::chrono::system_clock::to_time_t(clock_());
+}
+
 Result<std::int64_t> RecordLog::append(NewRecord record) {
   record.detail["gid"] = record.who.gid;
   record.detail["pid"] = record.who.pid;

@@ -47,7 +47,8 @@ class RecordLog {
   std::vector<RecordRow> read(std::int64_t first, std::int64_t limit);
   std::int64_t count();
 
-  std::string now() const;  // RFC 3339, seconds, UTC
+  std::string now() const;         // RFC 3339, seconds, UTC
+  std::int64_t unix_time() const;  // the same moment
 
  private:
   Database& database_;

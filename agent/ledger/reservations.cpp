@@ -57,6 +57,7 @@ json::object intent_body(const ReserveRequest& request, const Decision& decision
   json::object body = version_body(request);
   body["keys"] = json::array(request.fingerprints.begin(), request.fingerprints.end());
   if (decision.supersedes) body["supersedes"] = *decision.supersedes;
+  if (!request.approval_request.empty()) body["request"] = request.approval_request;
   if (!request.statement.empty()) body["more"] = request.statement;
   return body;
 }
@@ -83,6 +84,9 @@ Error not_reserved(std::int64_t id) {
 Result<Reservations::Judgement> Reservations::judge(const ReserveRequest& request) {
   const auto repository = marks_.repository_id(request.repository);
   if (!repository) return unknown_repository(request.repository);
+  if (!request.approval_request.empty())
+    if (const auto open = approvals_.check_open(request.approval_request, request); !open)
+      return open.error();
   Judgement judgement;
   judgement.repository = *repository;
   judgement.role = marks_.role(*repository, request.role);
@@ -210,6 +214,7 @@ void Reservations::release(const ReserveRequest& request, const Judgement& judge
   marks_.set_state(role, request.version, request.digest,
                    observed ? MarkRowState::Observed : MarkRowState::Released, true);
   marks_.keep_payload(role, request);
+  if (!request.approval_request.empty()) approvals_.mark_signed(request.approval_request);
   for (const KeyOutcome& outcome : outcomes) {
     if (!outcome.signature) continue;
     marks_.release_key(request, outcome.fingerprint, role.id);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/ledger/approval_table.h"
 #include "agent/ledger/database.h"
 #include "agent/ledger/in_flight.h"
 #include "agent/ledger/ledger_types.h"
@@ -24,8 +25,13 @@ inline constexpr std::size_t kMaxReservedNames = 4096;
 // Contracts: ledger.h. Not thread safe. Runs inside the store's transaction and is told how that ended.
 class Reservations {
  public:
-  Reservations(Database& database, RecordLog& records, MarkTable& marks, QuarantineTable& quarantine)
-      : database_(database), records_(records), marks_(marks), quarantine_(quarantine) {}
+  Reservations(Database& database, RecordLog& records, MarkTable& marks, QuarantineTable& quarantine,
+               ApprovalTable& approvals)
+      : database_(database),
+        records_(records),
+        marks_(marks),
+        quarantine_(quarantine),
+        approvals_(approvals) {}
 
   Result<Reservation> check(const ReserveRequest& request);
   Result<Reservation> reserve(ReserveRequest request);
@@ -64,6 +70,7 @@ class Reservations {
   RecordLog& records_;
   MarkTable& marks_;
   QuarantineTable& quarantine_;
+  ApprovalTable& approvals_;
   InFlight in_flight_;
   bool orphans_ = false;  // an intent may be open that nobody will finish
 };

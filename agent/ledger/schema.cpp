@@ -226,8 +226,48 @@ CREATE TABLE oidc_forgotten (
 INSERT INTO oidc_forgotten (one, expires) VALUES (1, 0);
 )sql";
 
+// Requests that wait for approvals (approval_table.h).
+constexpr const char* kVersion4 = R"sql(
+-- document: canonical JSON, whose SHA-256 is the id. subject: the same without the expiry. live: until it
+-- expires; of one subject there is one at a time.
+CREATE TABLE approval_requests (
+  id TEXT PRIMARY KEY CHECK (length(id) = 64),
+  subject TEXT NOT NULL CHECK (length(subject) = 64),
+  document TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  repository TEXT NOT NULL,
+  role TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version > 0),
+  digest TEXT NOT NULL CHECK (length(digest) = 64),
+  keys TEXT NOT NULL,
+  supersede INTEGER NOT NULL CHECK (supersede IN (0, 1)),
+  expires INTEGER NOT NULL,
+  summary TEXT NOT NULL,
+  difference TEXT NOT NULL,
+  terms TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  created TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'denied', 'expired', 'signed')),
+  live INTEGER NOT NULL CHECK (live IN (0, 1)),
+  denied_by TEXT NOT NULL DEFAULT '',
+  why TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX approval_requests_one_live ON approval_requests (subject) WHERE live = 1;
+
+-- One approval by one uid or one key; who that is, is counted under the policy of the moment.
+CREATE TABLE approvals (
+  request TEXT NOT NULL REFERENCES approval_requests ON DELETE CASCADE,
+  principal TEXT NOT NULL,
+  how TEXT NOT NULL CHECK (how IN ('uid', 'signature')),
+  evidence TEXT NOT NULL,
+  file TEXT NOT NULL,
+  time TEXT NOT NULL,
+  PRIMARY KEY (request, how, evidence)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
-                                 Migration{3, kVersion3}};
+                                 Migration{3, kVersion3}, Migration{4, kVersion4}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);

@@ -17,6 +17,8 @@ ExitCode exit_code(const Error& error) {
       return ExitCode::Busy;
     case ErrorName::PolicyDenied:
     case ErrorName::ApprovalRequired:
+    case ErrorName::RequestClosed:
+    case ErrorName::ApprovalRefused:
     case ErrorName::KeyRefused:
     case ErrorName::IdentityRefused:
     case ErrorName::PermissionDenied:
