@@ -179,6 +179,51 @@ struct SignMessageCall {
   std::optional<std::string> scheme;
 };
 
+// The policy in force. source: its file, or "built-in".
+struct PolicyText {
+  std::string source, text;
+};
+
+struct PolicyMistake {
+  std::int64_t line = 0;
+  std::string key, why;
+};
+
+// A request to explain, as the IDL's PolicyQuestion; what is not given is not known.
+struct PolicyQuestion {
+  std::string action;
+  std::optional<std::string> user, issuer;
+  std::optional<boost::json::object> claims;
+  std::optional<std::string> key, algorithm, use, token, repository, role;
+  std::optional<std::string> at, expires;  // RFC 3339 in UTC
+  bool touch = false;
+  std::optional<std::map<std::string, std::int64_t>> thresholds;
+  std::optional<std::int64_t> root_keys, other_versions_last_hour;
+  std::optional<std::vector<std::string>> changed_targets;
+  std::optional<bool> delegations_changed;
+};
+
+struct PolicyFinding {
+  std::string rule;
+  std::int64_t line = 0;
+  std::string outcome;  // not_matched, decided, not_reached
+  std::string why;
+};
+
+struct PolicyExplanation {
+  std::string outcome;  // allowed, refused, depends
+  std::string rule, sentence;
+  std::vector<std::string> broken, unknown;  // limits, by their key in the policy
+  std::int64_t approvals = 0;
+  std::vector<std::string> approvers;
+  bool requester_may_approve = false;
+  std::string confirm;  // none, person
+  bool confirmed_by_touch = false;
+  std::optional<std::int64_t> pin_cache_seconds;
+  bool shared_key = false;
+  std::vector<PolicyFinding> rules;
+};
+
 // Something a person must know while a call goes on.
 struct Event {
   std::string kind;  // insert_token, pin, touch, queued
@@ -237,6 +282,11 @@ class SIGNET_API Agent {
   Result<MessageSignature> sign_message(const SignMessageCall& call, const EventCallback& on_event = {});
 
   Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
+
+  Result<PolicyText> show_policy();
+  // What is wrong with a policy; empty for a good one.
+  Result<std::vector<PolicyMistake>> check_policy(std::string_view text);
+  Result<PolicyExplanation> explain_policy(const PolicyQuestion& question);
 
   // Any method, by its full name ("org.signet.Agent.Status", "org.varlink.service.GetInfo"); a reply's
   // "parameters".

@@ -42,13 +42,15 @@ std::string missing_facts(const PolicyRequest& request) {
   return missing;
 }
 
-std::optional<Verdict> refused_before_any_rule(const Policy& policy, const PolicyRequest& request) {
+std::optional<Verdict> refused_before_any_rule(const Policy& policy, const PolicyRequest& request,
+                                               Facts facts) {
   if (request.who.uid == policy.overflow_uid)
     return refused(
         kOverflowUid,
         "uid " + std::to_string(request.who.uid) +
             " is the overflow uid, which stands for whoever the kernel cannot name: nothing is allowed "
             "to it. Call the agent from its own user namespace.");
+  if (facts == Facts::Hypothetical) return std::nullopt;
   if (const std::string missing = missing_facts(request); !missing.empty())
     return refused(kIncompleteRequest, std::string(to_string(request.action)) +
                                            " was asked for without its " + missing +
@@ -109,7 +111,10 @@ Verdict apply(const PolicyRule& rule, const PolicyRequest& request) {
   for (const BrokenLimit& limit : broken) why += (why.empty() ? "" : "; ") + limit.key + ": " + limit.why;
   Verdict verdict = refused(rule.name, "The rule " + quoted_name(rule.name) + " allows " + subject(request) +
                                            " only within its limits. " + why + ".");
-  for (const BrokenLimit& limit : broken) verdict.broken.push_back(limit.key);
+  for (const BrokenLimit& limit : broken) {
+    verdict.broken.push_back(limit.key);
+    if (limit.unknown) verdict.unknown.push_back(limit.key);
+  }
   return verdict;
 }
 
@@ -121,15 +126,16 @@ Verdict nothing_matched(const PolicyRequest& request) {
 }  // namespace
 
 Verdict decide(const Policy& policy, const PolicyRequest& request) {
-  if (std::optional<Verdict> early = refused_before_any_rule(policy, request)) return std::move(*early);
+  if (std::optional<Verdict> early = refused_before_any_rule(policy, request, Facts::Complete))
+    return std::move(*early);
   for (const PolicyRule& rule : policy.rules)
     if (!mismatch(rule, request)) return apply(rule, request);
   return nothing_matched(request);
 }
 
-Explanation explain(const Policy& policy, const PolicyRequest& request) {
+Explanation explain(const Policy& policy, const PolicyRequest& request, Facts facts) {
   Explanation explanation;
-  std::optional<Verdict> verdict = refused_before_any_rule(policy, request);
+  std::optional<Verdict> verdict = refused_before_any_rule(policy, request, facts);
   for (const PolicyRule& rule : policy.rules) {
     RuleFinding finding{rule.name, rule.line, RuleFinding::Kind::NotReached, ""};
     if (!verdict) {

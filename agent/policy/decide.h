@@ -78,10 +78,11 @@ inline constexpr std::string_view kOverflowUid = "overflow-uid";
 inline constexpr std::string_view kIncompleteRequest = "incomplete-request";
 
 struct Verdict {
-  bool allowed = false;             // once the approvals and the confirmation are there
-  std::string rule;                 // the name of the rule that decided, or one of the above
-  std::vector<std::string> broken;  // the limits that do not hold, as their TOML keys; empty where allowed
-  std::string sentence;             // for people: what was decided, by which rule, and why; what to do next
+  bool allowed = false;              // once the approvals and the confirmation are there
+  std::string rule;                  // the name of the rule that decided, or one of the above
+  std::vector<std::string> broken;   // the limits that do not hold, as their TOML keys; empty where allowed
+  std::vector<std::string> unknown;  // those of `broken` whose fact was not given
+  std::string sentence;              // for people: what was decided, by which rule, and why; what to do next
   // Where allowed:
   bool shared_key = false;  // the rule lets this key serve several roles of one type
   PolicyNeeds needs;        // approvals, confirm and pin_cache still to be satisfied
@@ -107,6 +108,9 @@ struct Explanation {
   Verdict verdict;
   std::vector<RuleFinding> rules;
 };
-Explanation explain(const Policy& policy, const PolicyRequest& request);
+// Hypothetical: facts that the action needs and `request` lacks are not a reason to refuse it before any
+// rule; a limit that needs one is broken and unknown.
+enum class Facts { Complete, Hypothetical };
+Explanation explain(const Policy& policy, const PolicyRequest& request, Facts facts = Facts::Complete);
 
 }  // namespace signet

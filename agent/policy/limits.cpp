@@ -51,7 +51,7 @@ using Findings = std::vector<BrokenLimit>;
 void check_expiry(const PolicyLimits& limits, const PolicyRequest& request, Findings& findings) {
   const auto check = [&](const char* key, std::optional<std::chrono::seconds> limit, bool at_least) {
     if (!limit) return;
-    if (!request.expires) return findings.push_back({key, "it is not known when it expires"});
+    if (!request.expires) return findings.push_back({key, "it is not known when it expires", true});
     const std::chrono::seconds left = *request.expires - request.now;
     if (at_least ? left >= *limit : left <= *limit) return;
     findings.push_back({key, "it expires in " + rounded_span_text(left) + ", and " +
@@ -73,7 +73,7 @@ void check_versions(const PolicyLimits& limits, const PolicyRequest& request, Fi
   if (!limits.versions_per_hour) return;
   constexpr const char* kKey = "versions-per-hour";
   if (!request.metadata || !request.metadata->other_versions_last_hour)
-    return findings.push_back({kKey, "it is not known how many versions were signed in the last hour"});
+    return findings.push_back({kKey, "it is not known how many versions were signed in the last hour", true});
   const std::int64_t others = *request.metadata->other_versions_last_hour;
   if (others < *limits.versions_per_hour) return;
   findings.push_back({kKey, count_text(others, "other version") + " of this role " +
@@ -89,7 +89,7 @@ bool path_allowed(const std::vector<Glob>& patterns, const std::string& path) {
 void check_target_paths(const PolicyLimits& limits, const PolicyMetadata& metadata, Findings& findings) {
   constexpr const char* kKey = "target-paths";
   if (!metadata.changed_targets || !metadata.delegations_changed)
-    return findings.push_back({kKey, "it is not known which targets change"});
+    return findings.push_back({kKey, "it is not known which targets change", true});
   // Who may change the delegations can have any target signed by a key of their own.
   if (*metadata.delegations_changed)
     findings.push_back({kKey, "the delegations change, and only targets may"});
@@ -121,7 +121,8 @@ void check_targets(const PolicyLimits& limits, const PolicyRequest& request, Fin
   if (!limits.target_paths.empty()) check_target_paths(limits, metadata, findings);
   if (!limits.most_changed_targets) return;
   constexpr const char* kKey = "most-changed-targets";
-  if (!metadata.changed_targets) return findings.push_back({kKey, "it is not known how many targets change"});
+  if (!metadata.changed_targets)
+    return findings.push_back({kKey, "it is not known how many targets change", true});
   const auto changed = static_cast<std::int64_t>(metadata.changed_targets->size());
   if (changed > *limits.most_changed_targets)
     findings.push_back({kKey, count_text(changed, "target") + " " + (changed == 1 ? "changes" : "change") +
@@ -136,7 +137,7 @@ void check_thresholds(const PolicyLimits& limits, const PolicyRequest& request, 
                                                  request.metadata->type == RoleType::Timestamp);
   if (defines_none) return;
   if (!request.metadata || !request.metadata->thresholds)
-    return findings.push_back({kKey, "the thresholds that it sets are not known"});
+    return findings.push_back({kKey, "the thresholds that it sets are not known", true});
   for (const auto& [role, least] : limits.least_threshold) {
     const auto set = request.metadata->thresholds->find(role);
     if (set == request.metadata->thresholds->end() || set->second >= least) continue;
@@ -151,7 +152,7 @@ void check_root_keys(const PolicyLimits& limits, const PolicyRequest& request, F
   constexpr const char* kKey = "least-root-keys";
   if (request.metadata && request.metadata->type != RoleType::Root) return;
   if (!request.metadata || !request.metadata->root_keys)
-    return findings.push_back({kKey, "the number of its root keys is not known"});
+    return findings.push_back({kKey, "the number of its root keys is not known", true});
   if (*request.metadata->root_keys < *limits.least_root_keys)
     findings.push_back({kKey, "it has " + count_text(*request.metadata->root_keys, "root key") +
                                   ", and at least " + std::to_string(*limits.least_root_keys) +
@@ -161,7 +162,7 @@ void check_root_keys(const PolicyLimits& limits, const PolicyRequest& request, F
 void check_algorithm(const PolicyLimits& limits, const PolicyRequest& request, Findings& findings) {
   if (limits.refused_algorithms.empty()) return;
   constexpr const char* kKey = "refused-algorithms";
-  if (!request.key) return findings.push_back({kKey, "the key's algorithm is not known"});
+  if (!request.key) return findings.push_back({kKey, "the key's algorithm is not known", true});
   const auto& refused = limits.refused_algorithms;
   if (std::find(refused.begin(), refused.end(), request.key->algorithm) != refused.end())
     findings.push_back({kKey, "the key is of algorithm " + std::string(to_string(request.key->algorithm)) +

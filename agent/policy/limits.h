@@ -28,8 +28,9 @@ std::span<const RuleKey> limit_keys();
 std::string lacking_actions(const std::vector<Action>& actions, const RuleKey& key);
 
 struct BrokenLimit {
-  std::string key;  // "expires-at-most"
-  std::string why;  // a clause: "the metadata expires in 45d, and at most 30d are allowed"
+  std::string key;       // "expires-at-most"
+  std::string why;       // a clause: "the metadata expires in 45d, and at most 30d are allowed"
+  bool unknown = false;  // the fact that it needs was not given
 };
 // Those of the rule's limits that do not hold. A limit whose fact is missing does not hold. A limit on what
 // only one type of metadata has (targets, a root's keys) has nothing to say of another type.

@@ -14,6 +14,7 @@ void add_key_methods(ServiceState& state,
                      MethodTable& table);  // GenerateKey, EnrolKey, ListKeys, ShowKey, RetireKey
 void add_repository_methods(ServiceState& state, MethodTable& table);  // Create, Adopt, Observe, List
 void add_metadata_methods(ServiceState& state, MethodTable& table);    // SignMetadata
-void add_message_methods(ServiceState& state, MethodTable& table);     // SignMessage
+void add_policy_methods(ServiceState& state, MethodTable& table);   // ShowPolicy, CheckPolicy, ExplainPolicy
+void add_message_methods(ServiceState& state, MethodTable& table);  // SignMessage
 
 }  // namespace signet

@@ -46,6 +46,7 @@ MethodTable Service::methods() {
   add_repository_methods(state_, table);
   add_metadata_methods(state_, table);
   add_message_methods(state_, table);
+  add_policy_methods(state_, table);
   return table;
 }
 

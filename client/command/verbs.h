@@ -11,6 +11,7 @@ void add_key_verbs(Verb& root);         // key …
 void add_repository_verbs(Verb& root);  // repository …
 void add_tuf_verbs(Verb& root);         // tuf …
 void add_message_verbs(Verb& root);     // sign, verify
+void add_policy_verbs(Verb& root);      // policy …
 void add_call_verb(Verb& root);         // call
 
 inline void add_verbs(Verb root) {
@@ -20,6 +21,7 @@ inline void add_verbs(Verb root) {
   add_repository_verbs(root);
   add_tuf_verbs(root);
   add_message_verbs(root);
+  add_policy_verbs(root);
   add_call_verb(root);
 }
 

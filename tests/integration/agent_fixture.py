@@ -75,7 +75,9 @@ class Agent:
 
     def start(self, ledger=True):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # The policy of the person who runs the tests is not the tests'.
+            own = {**os.environ, "XDG_CONFIG_HOME": str(self.directory / "config")}
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own)
         self._wait_until_it_answers()
         if ledger:
             with self.connect() as agent:

@@ -174,6 +174,52 @@ class Running(unittest.TestCase):
             client.call("GenerateKey", token="t", name="k", algorithm="ecdsa-p256", uses=["message"])
             client.call("SignMessage", key="k", message="aGVsbG8=")
 
+    def test_the_policy_is_read_at_start_and_on_sighup(self):
+        agent = Agent(self.scratch / "agent", toml_for(self.tokens))
+        file = agent.directory / "policy.toml"
+        agent.config.write_text(toml_for(self.tokens, f'policy = "{file}"'))
+
+        def shown():
+            with agent.connect() as client:
+                reply = client.call("ShowPolicy")
+                return reply["source"], reply["text"]
+
+        def reload(expected):
+            seen = agent.log.read_text().count(expected)
+            agent.process.send_signal(signal.SIGHUP)
+            end = time.monotonic() + 20
+            while agent.log.read_text().count(expected) == seen and time.monotonic() < end:
+                time.sleep(0.02)
+            self.assertGreater(agent.log.read_text().count(expected), seen)
+
+        rule = '[[rule]]\nname = "{}"\nuser = "@self"\naction = "any"\n'
+        for bad, words in ((None, "the policy cannot be read"), ("[[rule]]\n", "policy.toml:1: rule.action: is missing")):
+            if bad is not None:
+                file.write_text(bad)
+            with open(agent.log, "ab") as log:
+                done = subprocess.run(agent.command, stdin=subprocess.DEVNULL, stderr=log, timeout=60)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, agent.log.read_text())
+        file.write_text(rule.format("one"))
+        with agent:
+            self.assertEqual(shown(), (str(file), rule.format("one")))
+            file.write_text(rule.format("two"))
+            self.assertEqual(shown(), (str(file), rule.format("one")))  # until it is told
+            reload("the policy was reloaded: ")
+            self.assertEqual(shown(), (str(file), rule.format("two")))
+            file.write_text('[[rule]]\nname = "x"\nuser = "@self"\naction = ["sing", "dance"]\nhours = 3\n')
+            reload("the policy was not reloaded, the old one stays")
+            self.assertEqual(shown(), (str(file), rule.format("two")))
+            log = agent.log.read_text()
+            for words in ('policy.toml:4: rule.action: "sing"', 'policy.toml:4: rule.action: "dance"', "policy.toml:5: rule.hours: "):
+                self.assertIn(words, log)
+            file.chmod(0o646)
+            reload("the policy was not reloaded, the old one stays")
+            self.assertIn("chmod o-w", agent.log.read_text())
+            file.unlink()
+            reload("the policy was not reloaded, the old one stays")
+            self.assertEqual(shown(), (str(file), rule.format("two")))
+
     def test_what_the_system_shows_of_it(self):
         # Started with a descriptor that it must not hand on to its hosts.
         agent = Agent(self.scratch / "agent", toml_for(self.tokens), command=["sh", "-c", 'exec "$0" "$@" 9</etc/passwd'])
@@ -230,7 +276,8 @@ class Running(unittest.TestCase):
         config.write_text(toml_for(self.tokens))
         with open(self.scratch / "log", "wb") as log:
             agent = subprocess.Popen([*become, BIN / "signetd", "--config", config, "--socket", socket, "--state",
-                                      directory / "state"], stdin=subprocess.DEVNULL, stderr=log)
+                                      directory / "state"], stdin=subprocess.DEVNULL, stderr=log,
+                                     env={**os.environ, "HOME": str(directory), "XDG_CONFIG_HOME": ""})
         self.addCleanup(lambda: (agent.kill(), agent.wait()))
         own = [*become, BIN / "signet", "token", "list"]
         end = time.monotonic() + 30

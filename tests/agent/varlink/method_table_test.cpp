@@ -109,6 +109,19 @@ void use_repositories(HeldAgent& held) {
   held.call("ListRepositories", {});
 }
 
+void use_policy(HeldAgent& held) {
+  held.call("ShowPolicy", {});
+  held.call("CheckPolicy", {{"text", "[[rule]]\nname = 3\n"}});
+  json::object question{
+      {"action", "sign-metadata"}, {"key", "root"}, {"role", "root"}, {"repository", "a.example/b"}};
+  held.call("ExplainPolicy", {{"question", question}});
+  question["user"] = "no such user";
+  held.call("ExplainPolicy", {{"question", question}});
+  question["user"] = nullptr;
+  question["at"] = "tomorrow";
+  held.call("ExplainPolicy", {{"question", question}});
+}
+
 }  // namespace
 
 TEST_CASE("the agent has every method of the definition, and no other") {
@@ -154,6 +167,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("ResetPinBudget", {{"token", "software"}});
   use_keys(held);
   use_repositories(held);
+  use_policy(held);
   held.call("ReadLedger", {{"first", 1}, {"limit", 1000}});
   held.call("ReadLedger", {{"first", 1}, {"limit", 0}});
   std::set<std::string> expected = names(agent_idl().methods);
