@@ -10,7 +10,8 @@ SIGNET = Path(os.environ["SIGNET_BIN_DIR"]) / "signet"
 PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/cli.md"
 VERBS = {"init", "status", "token list", "token init", "token unlock", "token lock", "token reset-pin-budget",
          "key generate", "key enrol", "key list", "key show", "key retire", "repository create", "repository adopt",
-         "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "call"}
+         "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "policy show",
+         "policy check", "policy explain", "call"}
 HEAD = """# The `signet` command
 
 What `signet --help`, and `--help` after each verb, prints; a test holds this page against it
