@@ -130,12 +130,17 @@ void record_outcome(ServiceState& state, Ledger& ledger, std::int64_t intent, co
       boost::asio::detached);
 }
 
-awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCall& call, Bytes input) {
+awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCall& call, Bytes input,
+                                       Waiting waiting) {
   const KeyLocation location = key_location(*call.entry, *call.key);
-  auto raw = co_await state.tokens.sign(location, token_mechanism(call.scheme), std::move(input));
+  auto raw = co_await state.tokens.sign(location, token_mechanism(call.scheme), std::move(input),
+                                        std::move(waiting));
   if (!raw) co_return raw.error();
   const bool check = raw->fresh_handle || raw->removable || state.settings.verify_every_message;
-  if (check && !verifies(call, raw->signature)) co_return wrong_signature(*call.entry);
+  if (check && !verifies(call, raw->signature)) {
+    state.tokens.distrust(location);
+    co_return wrong_signature(*call.entry);
+  }
   const bool is_ecdsa =
       call.scheme == SignatureScheme::EcdsaSha256 || call.scheme == SignatureScheme::EcdsaSha384;
   if (is_ecdsa) co_return ecdsa_raw_to_der(raw->signature);
@@ -158,7 +163,9 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
       state.executor,
       (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who),
       boost::asio::experimental::use_promise);
-  const auto signature = co_await sign_on_token(state, *parsed, std::move(*input));
+  boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
+  Waiting waiting = waiting_for(call.events, std::move(empty));
+  const auto signature = co_await sign_on_token(state, *parsed, std::move(*input), std::move(waiting));
   const Result<std::int64_t> intent = co_await std::move(recording)(boost::asio::use_awaitable);
   if (!intent) co_return intent.error();
   if (!signature) {

@@ -165,15 +165,18 @@ boost::json::object reply_json(const Plan& plan, boost::json::array results,
 }
 
 // One key's signature over the metadata, verified, as it goes into "signatures".
-awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Plan& plan,
-                                                 const Signer& signer) {
+awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Plan& plan, const Signer& signer,
+                                                 Waiting waiting) {
   const SignatureScheme scheme = metadata_scheme(signer.key.algorithm(), plan.call.format);
   const BytesView message = as_bytes(plan.call.text);
   const KeyLocation location = key_location(signer.enrolled, signer.key);
-  auto raw = co_await state.tokens.sign(location, token_mechanism(scheme), token_input(scheme, message));
+  auto raw = co_await state.tokens.sign(location, token_mechanism(scheme), token_input(scheme, message),
+                                        std::move(waiting));
   if (!raw) co_return raw.error();
-  if (!verify_token_signature(signer.key, scheme, message, raw->signature))
+  if (!verify_token_signature(signer.key, scheme, message, raw->signature)) {
+    state.tokens.distrust(location);
     co_return wrong_signature(signer.enrolled);
+  }
   co_return metadata_signature_object(signer.key, signer.keyid, plan.call.format, raw->signature);
 }
 
@@ -202,15 +205,23 @@ void note(Signatures& signatures, const Signer& signer, Result<boost::json::obje
   signatures.outcomes.push_back(std::move(outcome));
 }
 
+// Who names keys waits for their tokens; who asks for "every key of the role" gets those that are there, and
+// the others as "failed".
+Waiting waiting_for_signer(const Plan& plan, EventSink& events) {
+  if (plan.call.keys.empty() && plan.selection.signers.size() > 1) return {};
+  return waiting_for(events, {{"result", nullptr}});
+}
+
 // Reserve (durable), sign, release (durable): only then does a signature leave.
-awaitable<Reply> sign_plan(ServiceState& state, Ledger& ledger, Plan plan) {
+awaitable<Reply> sign_plan(ServiceState& state, Ledger& ledger, Plan plan, EventSink& events) {
   ReserveRequest request = plan.reserve;
   const auto reservation = co_await ledger.reserve(std::move(request));
   if (!reservation) co_return reservation.error();
   Signatures signatures;
   // One after the other: a person touches one token at a time.
   for (const Signer& signer : plan.selection.signers) {
-    auto signature = co_await sign_with(state, plan, signer);
+    Waiting waiting = waiting_for_signer(plan, events);
+    auto signature = co_await sign_with(state, plan, signer, std::move(waiting));
     note(signatures, signer, std::move(signature));
   }
   const bool any = signatures.any;
@@ -238,7 +249,7 @@ awaitable<Reply> sign_metadata(ServiceState& state, Call call) {
   auto plan = co_await make_plan(state, **ledger, std::move(*parsed), call.peer);
   if (!plan) co_return plan.error();
   if (plan->call.dry_run) co_return co_await check_plan(**ledger, std::move(*plan));
-  co_return co_await sign_plan(state, **ledger, std::move(*plan));
+  co_return co_await sign_plan(state, **ledger, std::move(*plan), call.events);
 }
 
 }  // namespace

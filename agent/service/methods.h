@@ -10,6 +10,7 @@ namespace signet {
 void add_status_methods(ServiceState& state, MethodTable& table);  // Status, CreateLedger, ReadLedger
 void add_token_methods(ServiceState& state,
                        MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken, ResetPinBudget
+void add_watch_methods(ServiceState& state, MethodTable& table);  // Watch
 void add_key_methods(ServiceState& state,
                      MethodTable& table);  // GenerateKey, EnrolKey, ListKeys, ShowKey, RetireKey
 void add_repository_methods(ServiceState& state, MethodTable& table);  // Create, Adopt, Observe, List

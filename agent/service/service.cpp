@@ -42,6 +42,7 @@ MethodTable Service::methods() {
   MethodTable table;
   add_status_methods(state_, table);
   add_token_methods(state_, table);
+  add_watch_methods(state_, table);
   add_key_methods(state_, table);
   add_repository_methods(state_, table);
   add_metadata_methods(state_, table);

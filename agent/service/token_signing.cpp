@@ -28,6 +28,41 @@ KeyLocation key_location(const LedgerKey& enrolled, const PublicKey& key) {
   return location;
 }
 
+namespace {
+
+std::string_view event_kind(TokenEvent::Kind kind) {
+  switch (kind) {
+    case TokenEvent::Kind::InsertToken:
+      return "insert_token";
+    case TokenEvent::Kind::Pin:
+      return "pin";
+    case TokenEvent::Kind::Touch:
+      break;
+  }
+  return "touch";
+}
+
+boost::json::object event_json(const TokenEvent& event) {
+  return {{"kind", event_kind(event.kind)}, {"token", event.token},
+          {"serial", event.serial},         {"key", event.key},
+          {"message", event.message},       {"seconds", event.left.count()}};
+}
+
+}  // namespace
+
+Waiting waiting_for(EventSink& events, boost::json::object empty) {
+  Waiting waiting;
+  if (!events.wanted()) return waiting;
+  waiting.patience = kTokenPatience;
+  waiting.abandoned = [&events] { return events.over(); };
+  waiting.tell = [&events, empty = std::move(empty)](TokenEvent event) {
+    boost::json::object reply = empty;
+    reply["event"] = event_json(event);
+    return events.send(std::move(reply));
+  };
+  return waiting;
+}
+
 Error wrong_signature(const LedgerKey& key) {
   return {ErrorName::KeyRefused,
           "The token answered for the key " + key.name +

@@ -245,14 +245,17 @@ Error pin_required_error(const std::string& token, const std::string& why) {
                std::move(parameters));
 }
 
-Error token_absent_error(const FaultContext& context) {
+Error token_absent_error(const FaultContext& context, const std::vector<std::string>& present) {
   boost::json::object parameters;
   parameters["label"] = context.label;
   parameters["serial"] = context.serial;
-  return Error(
-      ErrorName::TokenAbsent,
-      "Token \"" + context.label + "\" (serial number " + context.serial + ") is not there. Insert it.",
-      std::move(parameters));
+  std::string instead;
+  for (const std::string& name : present) instead += (instead.empty() ? "\"" : ", \"") + name + "\"";
+  if (!instead.empty()) instead = " What is there is " + instead + ".";
+  return Error(ErrorName::TokenAbsent,
+               "Token \"" + context.label + "\" (serial number " + context.serial +
+                   ") is not there. Insert it." + instead,
+               std::move(parameters));
 }
 
 std::string_view mechanism_name(TokenMechanism mechanism) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/tokens/host_connection.h"
 #include "agent/tokens/token_service.h"
@@ -58,7 +59,8 @@ Error to_error(const HostLost& lost, const FaultContext& context);
 std::string_view remaining_tries(PinState state);
 Error pin_refused_error(const std::string& token, PinState state, const std::string& why);
 Error pin_required_error(const std::string& token, const std::string& why);
-Error token_absent_error(const FaultContext& context);
+// `present`: the names of removable tokens that are there.
+Error token_absent_error(const FaultContext& context, const std::vector<std::string>& present = {});
 
 // "CKM_ECDSA", …
 std::string_view mechanism_name(TokenMechanism mechanism);

@@ -37,7 +37,12 @@ TokenRegistry::Operation::~Operation() {
 
 TokenRegistry::TokenRegistry(asio::any_io_executor executor, std::vector<ModuleConfig> modules,
                              std::filesystem::path host_path, std::shared_ptr<PinBudget> budget)
-    : executor_(executor), host_path_(std::move(host_path)), budget_(std::move(budget)), idle_(executor) {
+    : executor_(executor),
+      host_path_(std::move(host_path)),
+      budget_(std::move(budget)),
+      idle_(executor),
+      changed_(executor),
+      settled_(executor) {
   reload(std::move(modules));
 }
 
@@ -97,6 +102,7 @@ asio::awaitable<std::vector<ListedToken>> TokenRegistry::scan() {
     const auto module = module_named(token.description.module);
     if (module) add_state(token, module->known(token.description.label, token.description.serial).get());
   }
+  note_changes(tokens);
   co_return tokens;
 }
 
@@ -132,6 +138,7 @@ Error TokenRegistry::absent_or(Error not_found, const std::string& selector) con
 
 asio::awaitable<Result<TokenRegistry::Found>> TokenRegistry::resolve(std::string selector) {
   const auto self = shared_from_this();
+  if (doubted_) co_await settled();
   auto tokens = co_await scan();
   auto index = select_token(tokens, selector);
   if (!index && index.error().name == ErrorName::NotFound) {
@@ -164,8 +171,9 @@ std::shared_ptr<HostedToken> TokenRegistry::best_known(const std::string& label,
 
 asio::awaitable<Result<std::shared_ptr<HostedToken>>> TokenRegistry::locate(std::string label,
                                                                             std::string serial) {
-  if (auto known = best_known(label, serial)) co_return known;
   const auto self = shared_from_this();
+  if (doubted_) co_await settled();
+  if (auto known = best_known(label, serial)) co_return known;
   const auto fits = [&](const ListedToken& token) {
     return token.initialised && token.description.label == label && token.description.serial == serial;
   };
@@ -180,7 +188,7 @@ asio::awaitable<Result<std::shared_ptr<HostedToken>>> TokenRegistry::locate(std:
   about.token = label.empty() ? serial : label;
   about.label = std::move(label);
   about.serial = std::move(serial);
-  co_return token_absent_error(about);
+  co_return co_await absence(std::move(about));
 }
 
 asio::awaitable<Result<TokenDescription>> TokenRegistry::describe(std::string module, std::string label,
@@ -201,6 +209,9 @@ asio::awaitable<Result<TokenDescription>> TokenRegistry::describe(std::string mo
 asio::awaitable<void> TokenRegistry::drain(std::chrono::milliseconds deadline) {
   const auto self = shared_from_this();
   draining_ = true;
+  if (monitor_) monitor_->close();
+  changed_.wake_all();
+  settled_.wake_all();
   const auto until = Clock::now() + deadline;
   while (operations_ > 0) {
     if (!co_await idle_.wait(until)) break;

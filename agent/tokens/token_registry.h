@@ -3,11 +3,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/tokens/device_monitor.h"
 #include "agent/tokens/token_module.h"
 #include "agent/tokens/wait_list.h"
 
@@ -39,6 +41,19 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
 
   void reload(std::vector<ModuleConfig> modules);
 
+  // --- hot-plug (token_registry_watch.cpp) ---
+
+  // Listens to `monitor` (may be null) until drain().
+  void listen(std::shared_ptr<DeviceMonitor> monitor);
+  // TokenService::changed() and distrust().
+  boost::asio::awaitable<std::uint64_t> changed(std::uint64_t seen, WaitList::Clock::time_point until);
+  std::uint64_t generation() const { return generation_; }
+  void distrust(const std::string& label, const std::string& serial);
+  // Asks every second from now on, as long as a removable token is unlocked or somebody waits in changed().
+  void keep_looking();
+  // Why a token that was looked for is not there: names those that are.
+  boost::asio::awaitable<Error> absence(FaultContext about);
+
   // Counts an operation that drain() waits for.
   class Operation {
    public:
@@ -60,6 +75,16 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   Result<Found> found(const std::vector<ListedToken>& tokens, const Result<std::size_t>& index) const;
   Error absent_or(Error not_found, const std::string& selector) const;
 
+  void note_changes(const std::vector<ListedToken>& tokens);
+  void doubt(const std::string& why);
+  void look_again();
+  boost::asio::awaitable<void> look_around();
+  boost::asio::awaitable<void> settled();
+  bool worth_looking() const;
+  static boost::asio::awaitable<void> hear(std::weak_ptr<TokenRegistry> registry,
+                                           std::shared_ptr<DeviceMonitor> monitor);
+  static boost::asio::awaitable<void> poll(std::weak_ptr<TokenRegistry> registry);
+
   boost::asio::any_io_executor executor_;
   std::filesystem::path host_path_;
   std::shared_ptr<PinBudget> budget_;
@@ -68,6 +93,20 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   bool draining_ = false;
   WaitList idle_;
   WaitList::Clock::time_point fresh_scan_{};
+
+  std::shared_ptr<DeviceMonitor> monitor_;
+  std::string last_seen_;         // the tokens of the last scan and their states, in one text
+  std::uint64_t generation_ = 1;  // counts its changes
+  WaitList changed_;
+  std::size_t watchers_ = 0;
+  bool polling_ = false;
+  // A reader was unplugged: until all scouts have looked with new eyes, no token is what it was taken for.
+  // OpenSC goes on with another card in a reader of the same name as if it were the first one (measured), and
+  // the token's host would send it the first one's PIN.
+  bool doubted_ = false;
+  bool looking_ = false;
+  std::uint64_t device_changes_ = 0;
+  WaitList settled_;
 };
 
 }  // namespace signet

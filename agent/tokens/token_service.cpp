@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "agent/tokens/found_key.h"
+#include "agent/tokens/key_use.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/pin_source.h"
 #include "agent/tokens/token_registry.h"
@@ -90,8 +91,13 @@ class HostTokenService : public ReloadableTokenService {
   asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
   asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   asio::awaitable<Result<FoundKey>> find(std::string uri) override;
-  asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
-                                               Bytes input) override;
+  using TokenService::sign;
+  asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
+                                               Waiting waiting) override;
+  void distrust(const KeyLocation& key) override { registry_->distrust(key.token_label, key.token_serial); }
+  asio::awaitable<std::uint64_t> changed(std::uint64_t seen, std::chrono::milliseconds at_most) override {
+    return registry_->changed(seen, WaitList::Clock::now() + at_most);
+  }
   asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
   asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
   void reload(std::vector<ModuleConfig> modules) override { registry_->reload(std::move(modules)); }
@@ -131,6 +137,7 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string t
   const auto hosted = found->module->hosted(found->token);
   const auto done = co_await hosted->unlock(std::move(pin));
   if (!done) co_return done.error();
+  registry->keep_looking();
   const TokenDescription& told = found->token.description;
   co_return co_await registry->describe(told.module, told.label, told.serial);
 }
@@ -290,31 +297,15 @@ host::Request sign_request(const KeyLocation& key, const KeyHint& hint, TokenMec
 }
 
 asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, TokenMechanism mechanism,
-                                                               Bytes input) {
+                                                               Bytes input, Waiting waiting) {
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
   const TokenRegistry::Operation operation(registry);
   if (auto sound = check_sign(key, mechanism, input); !sound) co_return sound.error();
-  const host::Request request = sign_request(key, hints_.of(key.uri), mechanism, std::move(input));
-  for (int round = 0;; ++round) {
-    const auto hosted = co_await registry->locate(key.token_label, key.token_serial);
-    if (!hosted) co_return hosted.error();
-    HostedToken& token = **hosted;
-    FaultContext about = token.context();
-    about.key = key.name;
-    about.mechanism = mechanism_name(mechanism);
-    const CallLimit limit = sign_limit(token.config().deadlines);
-    auto reply = co_await token.perform(request, limit, std::move(about));
-    // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
-    if (!reply && token.closed() && !registry->draining() && round < 2) continue;
-    if (!reply) co_return reply.error();
-    auto& signed_now = std::get<host::SignReply>(*reply);
-    TokenSignature signature;
-    signature.signature = std::move(signed_now.signature);
-    signature.fresh_handle = signed_now.fresh_handle;
-    signature.removable = token.listed().description.removable;
-    co_return signature;
-  }
+  host::Request request = sign_request(key, hints_.of(key.uri), mechanism, std::move(input));
+  KeyUse use(registry, std::move(key), std::move(request), std::move(waiting));
+  use.mechanism = mechanism_name(mechanism);
+  co_return co_await sign_on_token(use);
 }
 
 asio::awaitable<Result<TokenDescription>> HostTokenService::reset_pin_budget(std::string token) {
@@ -349,8 +340,9 @@ std::unique_ptr<ReloadableTokenService> make_token_service(asio::any_io_executor
                                                            std::shared_ptr<PinBudget> budget,
                                                            std::filesystem::path host_path) {
   if (host_path.empty()) host_path = default_host_path();
-  auto registry = std::make_shared<TokenRegistry>(std::move(executor), std::move(modules),
-                                                  std::move(host_path), std::move(budget));
+  auto registry =
+      std::make_shared<TokenRegistry>(executor, std::move(modules), std::move(host_path), std::move(budget));
+  registry->listen(DeviceMonitor::open(executor));
   return std::make_unique<HostTokenService>(std::move(registry));
 }
 

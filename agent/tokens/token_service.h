@@ -4,9 +4,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/bytes.h"
@@ -73,6 +75,26 @@ struct TokenSignature {
   bool removable = false;     // the token can be swapped: verify it
 };
 
+// What a person must know while a call waits for them.
+struct TokenEvent {
+  enum class Kind {
+    InsertToken,  // the token is not there
+    Pin,          // it needs to be unlocked, over another connection
+    Touch,        // it has not answered for a while: it may want to be touched
+  };
+  Kind kind = Kind::InsertToken;
+  std::string token, serial, key;
+  std::string message;           // for people
+  std::chrono::seconds left{0};  // until the call gives up
+};
+
+// Who hears of that, and how long a call may wait for a token and its PIN. Without `tell` it does not wait.
+struct Waiting {
+  std::function<boost::asio::awaitable<void>(TokenEvent)> tell;
+  std::function<bool()> abandoned;  // nobody wants the answer any more; empty: always wanted
+  std::chrono::milliseconds patience{0};
+};
+
 struct InitTokenRequest {
   std::string token;  // name, URI, or the module's name if it has exactly one blank slot
   std::string label;
@@ -133,9 +155,22 @@ class TokenService {
   virtual boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) = 0;
   // The one private key that the URI names: NotFound if none, InvalidParameter if several.
   virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
-  // Does not verify the signature: the caller does, against the public key.
+  // Does not verify the signature: the caller does, against the public key. TokenAbsent, PinRequired: only
+  // after `waiting` has told of them, if it tells, and nobody came.
   virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
-                                                              Bytes input) = 0;
+                                                              Bytes input, Waiting waiting) = 0;
+  boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
+                                                      Bytes input) {
+    return sign(std::move(key), mechanism, std::move(input), Waiting());
+  }
+  // The signature did not verify, so another card answered: the token's host is ended, its PIN forgotten, and
+  // all scouts look again.
+  virtual void distrust(const KeyLocation& key) = 0;
+  // Completes when the tokens, or what is known of them, may be others than at generation `seen`, or after
+  // that long; the generation now, from 1 on, or 0 when the agent is stopping. While somebody waits here,
+  // modules are asked every second, and at once when udev tells of a reader.
+  virtual boost::asio::awaitable<std::uint64_t> changed(std::uint64_t seen,
+                                                        std::chrono::milliseconds at_most) = 0;
   // A person has looked at the token and says that PINs may be sent again: what was tried before is
   // forgotten.
   virtual boost::asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) = 0;

@@ -31,6 +31,7 @@ class ReplyStream final : public EventSink {
     if (wanted_) connection_.send_event(std::move(parameters));
     co_return;
   }
+  bool over() const override { return connection_.over(); }
 
  private:
   Connection& connection_;

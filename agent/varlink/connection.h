@@ -64,6 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sends without waiting; a client that lets too many pile up is closed.
   void send_event(boost::json::object parameters);
+  // EventSink::over().
+  bool over() const { return closed_ || state_->draining; }
 
  private:
   struct Incoming {

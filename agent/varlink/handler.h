@@ -34,6 +34,8 @@ class EventSink {
   // Sends a reply with "continues": true. A closed connection is not an error here: the call is abandoned by
   // the server.
   virtual boost::asio::awaitable<void> send(boost::json::object parameters) = 0;
+  // The client has left, or the agent is stopping: who waits for something to tell need not wait on.
+  virtual bool over() const = 0;
 };
 
 // One call, parsed and within the limits. Its parameters are parsed in memory that is wiped when the call

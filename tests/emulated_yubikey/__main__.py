@@ -23,7 +23,7 @@ def main() -> None:
     bench = Bench(options.directory, options.cards, options.reader_library)
     bench.pcscd.start()
     server = ControlServer(options.directory / "control", Commands(bench))
-    print(json.dumps({"ready": True, "attestation_root": bench.attestation_root()}), flush=True)
+    print(json.dumps({"attestation_root": bench.attestation_root(), "udev_directory": bench.udev_directory()}), flush=True)
     sys.stdin.buffer.read()
     server.close()
     bench.end()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -25,15 +26,18 @@ def configuration(module: str, bench: PcscdWithCards, extra: str = "") -> str:
 
 
 class CardAgent:
-    """An agent, its cards, and keys on them that it may sign messages with."""
+    """An agent, its cards, and keys on them that it may sign messages with. `udev`: it hears from the cards' udev."""
 
-    def __init__(self, module: str, *cards: CardSpec, extra: str = "") -> None:
+    def __init__(self, module: str, *cards: CardSpec, extra: str = "", udev: bool = True) -> None:
         self.module = module
         self._scratch = tempfile.TemporaryDirectory(prefix="signet-test-")
         self.directory = Path(self._scratch.name)
         self.bench = PcscdWithCards(*cards)
         self.control = self.bench.control
-        self.agent = Agent(self.directory, configuration(module, self.bench, extra))
+        # The sanitizers' runtime wants to be loaded first.
+        udev = udev and not os.environ.get("SIGNET_SANITIZE")
+        listening = [f"{name}={value}" for name, value in self.bench.udev_environment.items()] if udev else []
+        self.agent = Agent(self.directory, configuration(module, self.bench, extra), command=("env", *listening))
         self.publics: dict[str, Path] = {}
 
     def start(self) -> None:

@@ -10,11 +10,12 @@ from .attestation import AttestationCa
 from .card import Card
 from .faults import Fault, FaultPlan
 from .link import Link
-from .pcscd import FIRST_PORT, MOST_READERS, READER_NAME, Pcscd, UsbBus
+from .pcscd import FIRST_PORT, MOST_READERS, Pcscd, UsbBus
 from .state import StateFile
 
 
 _PATIENCE = 10.0  # seconds, with pcscd
+_LETTING_GO = 1.0  # seconds, for programs that use a reader which is gone
 # pcscd looks every 0.4 s whether a card is in its reader. No hand is quicker; one that were would leave pcscd with a
 # card that it believes dead ("Error resetting card").
 _HAND = 0.6  # seconds from a card's way out of a reader that stays to the next one's way in
@@ -36,12 +37,12 @@ class Bench:
         self._states = cards
         cards.mkdir(parents=True, exist_ok=True)
         self._ca = AttestationCa(cards / "attestation-ca")
-        self.pcscd = Pcscd(directory, reader_library)
         self._bus = UsbBus()
+        self.pcscd = Pcscd(directory, reader_library, self._bus)
         self._cards: dict[str, Owned] = {}
         self._links: dict[int, Link] = {}  # by port
         self._inserted: dict[int, str] = {}  # by port: the card's name
-        self._readers: set[int] = set()  # ports with a reader in them
+        self._readers: dict[int, int] = {}  # by port with a reader in it: the USB device's number
         self._pulled: dict[int, float] = {}  # by port: when a card left the reader there
 
     def add_card(self, name: str, serial: int, firmware: str) -> None:
@@ -63,9 +64,11 @@ class Bench:
         it returns when pcscd has seen it, if there is one."""
         with self._lock:
             port = self.owned(name).port if port is None else port
+            fresh = port not in self._readers
+            if fresh:
+                self._readers[port] = self._bus.next_number()
             self._insert(name, port)  # first: pcscd waits for the card when it meets the reader
-            if port not in self._readers:
-                self._readers.add(port)
+            if fresh:
                 self._bus.plug(port)
             self.settle()
 
@@ -74,12 +77,13 @@ class Bench:
         with self._lock:
             port = self._port_of(name)
             self._pull(port)
-            self._readers.discard(port)
             self._pulled.pop(port, None)
+            number = self._readers.pop(port)
             self._bus.unplug(port)
         if self.pcscd.running and not threading.current_thread().name.startswith("card"):
             # On the card's own thread this would wait for ever: pcscd waits for that thread's answer.
-            Pcscd.await_closed(FIRST_PORT + port, _PATIENCE)
+            # It is closed when the last program that used it lets go: the next key's name would be another until then.
+            Pcscd.await_closed(FIRST_PORT + number, _LETTING_GO)
 
     def insert(self, name: str) -> None:
         """The card into the reader of its port, which was left there by pull()."""
@@ -111,7 +115,7 @@ class Bench:
         owned = self.owned(name)
         time.sleep(max(0.0, self._pulled.pop(port, 0.0) + _HAND - time.monotonic()))
         self._inserted[port] = name
-        self._links[port] = Link(owned.card, FIRST_PORT + port, owned.faults,
+        self._links[port] = Link(owned.card, FIRST_PORT + self._readers[port], owned.faults,
                                  lambda fault: self._strike(name, fault))
 
     def _pull(self, port: int) -> None:
@@ -154,9 +158,8 @@ class Bench:
     def attestation_root(self) -> str:
         return str(self._ca.certificate_file)
 
-    @staticmethod
-    def reader_prefix() -> str:
-        return READER_NAME
+    def udev_directory(self) -> str:
+        return self._bus.listener_directory
 
     def end(self) -> None:
         with self._lock:

@@ -255,10 +255,9 @@ class Ykcs11(Events, unittest.TestCase):
 
 class OpenSC(Events, unittest.TestCase):
     module = "opensc"
-    # To be mended: OpenSC takes a swapped USB key for the old one, and the host sends it the kept PIN; and it says that
-    # a PIV card's PIN may have 4 characters.
-    swaps = (False,)
-    impossible = ("123456789",)
+    # OpenSC takes a USB key in a reader of the same name for the one before it. What saves us is to hear of it.
+    swaps = (False,) if os.environ.get("SIGNET_SANITIZE") else (False, True)
+    impossible = ("123456789",)  # OpenSC says that a PIV card's PIN may have 4 characters
 
 
 if __name__ == "__main__":

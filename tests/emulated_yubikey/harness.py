@@ -45,7 +45,9 @@ class PcscdWithCards:
         self._log = self.directory / "bench.log"
         self._process = self._launch()
         try:
-            self.attestation_root = Path(self._ready()["attestation_root"])
+            ready = self._ready()
+            self.attestation_root = Path(ready["attestation_root"])
+            self._udev_directory = str(ready["udev_directory"])
             self.control = Control(self.directory / "control")
             for spec in cards:
                 self.add(spec)
@@ -81,6 +83,11 @@ class PcscdWithCards:
     def environment(self) -> dict[str, str]:
         """What a program needs to find these cards and no others."""
         return {"PCSCLITE_CSOCK_NAME": str(self.directory / "run" / "pcscd" / "pcscd.comm")}
+
+    @property
+    def udev_environment(self) -> dict[str, str]:
+        """What a program needs to hear from udev that readers are plugged in and out. One program at a time."""
+        return {"LD_PRELOAD": "libumockdev-preload.so.0", "UMOCKDEV_DIR": self._udev_directory}
 
     def pcscd_log(self) -> str:
         return (self.directory / "pcscd.log").read_text(errors="replace")

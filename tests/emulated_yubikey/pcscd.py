@@ -11,6 +11,7 @@ import struct
 import subprocess
 import time
 from pathlib import Path
+from typing import Iterator
 
 import gi
 gi.require_version("UMockdev", "1.0")
@@ -21,7 +22,10 @@ DRIVERS = Path("/usr/lib/pcsc/drivers")
 READER_NAME = "Yubico YubiKey OTP+FIDO+CCID"  # of a YubiKey 5 with all interfaces; ykcs11 wants "Yubico" first
 FIRST_PORT = 0x8C7B  # as in usb_reader.cpp
 MOST_READERS = 8
+_VPCD = DRIVERS / "serial" / "libifdvpcd.so"
+_LIBRARIES = Path("yubikey.bundle") / "Contents" / "Linux"
 _VENDOR, _PRODUCT = "1050", "0407"
+_INTERFACES = ":030101:030000:0b0000:"  # as udev says of it: keyboard, FIDO, smart card reader
 
 _BUNDLE = """<?xml version="1.0" encoding="UTF-8"?>
 <plist version="1.0"><dict>
@@ -51,45 +55,59 @@ def _raise_loopback() -> None:
 
 
 def _install_drivers(directory: Path, reader_library: Path) -> None:
-    """The bundle for our readers, with a copy of vpcd for each of them: its state is global, for one reader."""
-    vpcd = DRIVERS / "serial" / "libifdvpcd.so"
-    if not vpcd.exists():
-        raise FileNotFoundError(f"{vpcd} is missing: install the package vsmartcard-vpcd")
-    contents = directory / "yubikey.bundle" / "Contents"
-    libraries = contents / "Linux"
+    """The bundle for our readers; vpcd lies beside them, to be copied (UsbBus)."""
+    libraries = directory / _LIBRARIES
     libraries.mkdir(parents=True)
-    (contents / "Info.plist").write_text(_BUNDLE.format(
+    (libraries.parent / "Info.plist").write_text(_BUNDLE.format(
         library=reader_library.name, vendor=_VENDOR, product=_PRODUCT, name=READER_NAME))
     shutil.copy(reader_library, libraries / reader_library.name)
-    for device in range(1, MOST_READERS + 1):
-        shutil.copy(vpcd, libraries / f"vpcd-{device}.so")
+    shutil.copy(_VPCD, libraries / "vpcd.so")
 
 
 class UsbBus:
-    """The USB devices that udev tells of. Not thread safe."""
+    """The USB devices that udev tells of. As on a real bus, each key that is plugged in gets a new device number; with it
+    goes a TCP port and a copy of vpcd, whose state is global and good for one reader. Not thread safe."""
 
     def __init__(self) -> None:
-        self._testbed = UMockdev.Testbed.new()
-        self._devices: dict[int, tuple[str, str]] = {}
+        # One for pcscd, one for a program under test: umockdev names a listener's socket after its descriptor's number,
+        # so that two listeners in one testbed may take each other's.
+        self._testbeds = [UMockdev.Testbed.new(), UMockdev.Testbed.new()]
+        self.pcscd_directory, self.listener_directory = (str(bed.get_root_dir()) for bed in self._testbeds)
+        self._last = 0
 
-    def plug(self, number: int) -> None:
-        device = self._testbed.add_device(
-            "usb", f"1-{number}", None, ["idVendor", _VENDOR, "idProduct", _PRODUCT],
-            ["DEVTYPE", "usb_device", "DEVNAME", f"/dev/bus/usb/001/{number:03}"])
-        interface = self._testbed.add_device("usb", f"1-{number}:1.2", device, ["bInterfaceNumber", "02"],
-                                             ["DEVTYPE", "usb_interface"])
-        self._devices[number] = (device, interface)
+    def _each(self) -> Iterator[UMockdev.Testbed]:
+        """Each in turn as this process's own /sys, which libudev reads when umockdev tells of a device."""
+        for bed in self._testbeds:
+            os.environ["UMOCKDEV_DIR"] = str(bed.get_root_dir())
+            yield bed
 
-    def unplug(self, number: int) -> None:
-        for path in reversed(self._devices.pop(number)):
-            self._testbed.uevent(path, "remove")  # add_device() tells of itself
-            self._testbed.remove_device(path)
+    def next_number(self) -> int:
+        """Of the device that is plugged in next."""
+        return self._last + 1
+
+    def plug(self, port: int) -> None:
+        self._last += 1
+        libraries = DRIVERS / _LIBRARIES
+        shutil.copy(libraries / "vpcd.so", libraries / f"vpcd-{self._last}.so")
+        for bed in self._each():
+            device = bed.add_device(
+                "usb", f"1-{port}", None, ["idVendor", _VENDOR, "idProduct", _PRODUCT],
+                ["DEVTYPE", "usb_device", "DEVNAME", f"/dev/bus/usb/001/{self._last:03}", "ID_USB_INTERFACES", _INTERFACES])
+            bed.add_device("usb", f"1-{port}:1.2", device, ["bInterfaceNumber", "02"], ["DEVTYPE", "usb_interface"])
+
+    def unplug(self, port: int) -> None:
+        device = f"/sys/devices/1-{port}"
+        for bed in self._each():
+            for path in (f"{device}/1-{port}:1.2", device):
+                bed.uevent(path, "remove")  # add_device() tells of itself
+                bed.remove_device(path)
 
 
 class Pcscd:
     """Not thread safe. `directory`: of our own, where its socket and its log are."""
 
-    def __init__(self, directory: Path, reader_library: Path) -> None:
+    def __init__(self, directory: Path, reader_library: Path, bus: UsbBus) -> None:
+        self._environment = {**os.environ, "UMOCKDEV_DIR": bus.pcscd_directory}
         run, drivers = directory / "run", directory / "drivers"
         (run / "pcscd").mkdir(parents=True)
         (directory / "readers").mkdir()
@@ -110,7 +128,7 @@ class Pcscd:
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(
                 ["/usr/sbin/pcscd", "--foreground", "--info", "--config", str(self._readers)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment)
         end = time.monotonic() + 10
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:

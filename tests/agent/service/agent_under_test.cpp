@@ -16,6 +16,7 @@ class NoEvents : public EventSink {
  public:
   bool wanted() const override { return false; }
   boost::asio::awaitable<void> send(boost::json::object) override { co_return; }
+  bool over() const override { return false; }
 };
 NoEvents no_events;
 

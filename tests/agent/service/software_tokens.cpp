@@ -4,6 +4,9 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
 
 #include "protocol/signature.h"
@@ -134,8 +137,15 @@ awaitable<Result<FoundKey>> SoftwareTokens::find(std::string uri) {
   co_return found->second;
 }
 
-awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMechanism mechanism,
-                                                       Bytes input) {
+// Nothing ever changes here.
+awaitable<std::uint64_t> SoftwareTokens::changed(std::uint64_t seen, std::chrono::milliseconds at_most) {
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, at_most);
+  co_await timer.async_wait(boost::asio::use_awaitable);
+  co_return seen;
+}
+
+awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
+                                                       Waiting) {
   if (before_sign) co_await before_sign();
   for (const std::string& name : {key.name, std::string()}) {
     const auto error = sign_errors.find(name);

@@ -21,14 +21,19 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
-  boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,
-                                                      Bytes input) override;
+  using TokenService::sign;
+  boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
+                                                      Waiting waiting) override;
+  void distrust(const KeyLocation& key) override { distrusted.push_back(key.name); }
+  boost::asio::awaitable<std::uint64_t> changed(std::uint64_t seen,
+                                                std::chrono::milliseconds at_most) override;
   boost::asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
   boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
 
   // What the next signatures of a key (by name) answer instead; "" for every key.
   std::map<std::string, Error> sign_errors;
-  bool flip_a_bit = false;  // every signature comes out wrong
+  bool flip_a_bit = false;              // every signature comes out wrong
+  std::vector<std::string> distrusted;  // keys, by name
   bool fresh_handle = true, removable = false;
   KeyEvidence evidence;                                       // of the keys made from now on
   std::size_t signatures = 0;                                 // made so far
