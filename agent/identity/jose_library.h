@@ -16,7 +16,7 @@
 #include "protocol/secret_json.h"
 
 // cjose's own name for its opaque key.
-struct _cjose_jwk_int;
+struct _cjose_jwk_int;  // NOLINT(bugprone-reserved-identifier): not our name
 
 namespace signet {
 
