@@ -32,7 +32,7 @@ Peer peer_of(uid_t uid) {
 // An agent's identification with two issuers, its ledger, and a clock that the test turns.
 class Desk {
  public:
-  Desk() : ledger_(std::move(Ledger::create(scratch_.path()).value())), store_(*ledger_) {
+  Desk() : ledger_(Ledger::create(scratch_.path()).value()), store_(*ledger_) {
     std::ofstream(jwks()) << jwks_of({key().jwk()});
     PolicyIssuer issuer = github_issuer();
     issuer.jwks = jwks();
