@@ -69,6 +69,12 @@ act_keys() {
 
 generate() { run_briefly signet key generate "$1" --token demo --algorithm "$2" --use tuf; }
 
+# uri_of NAME: where the key lies.
+uri_of() { printf 'pkcs11:token=demo;object=%s;type=private' "$1"; }
+
+# For tokens that can be unplugged (yubikey.sh).
+act_unplugged() { :; }
+
 # The root's keys but for its own: ROOT_ROLES is what every version has.
 readonly root_roles=(--targets keys/targets --snapshot keys/snapshot --timestamp keys/timestamp)
 
@@ -137,13 +143,13 @@ refuse_other_bytes() {
 
 refuse_second_label() {
   tell "A second name for the same key does not help: a key is its public key. While it is active it has one name;"
-  refuse 1 signet key enrol 'pkcs11:token=demo;object=targets;type=private' --name second-label --use tuf
+  refuse 1 signet key enrol "$(uri_of targets)" --name second-label --use tuf
   tell "retired and enrolled again under another name, in another repository, it still cannot sign other bytes for a" \
     "version that it has signed:"
   generate other-root ed25519
   signet --json key show other-root >keys/other-root
   run_briefly signet key retire targets
-  run_briefly signet key enrol 'pkcs11:token=demo;object=targets;type=private' --name second-label --use tuf
+  run_briefly signet key enrol "$(uri_of targets)" --name second-label --use tuf
   run signet repository create "$repository-2" --format tuf
   metadata root draft/other-root.json --version 1 --threshold 1 --root keys/other-root "${root_roles[@]}"
   run signet tuf sign draft/other-root.json --repository "$repository-2" --role root

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# demo.sh BIN [--keep DIR]: a TUF repository, signed by keys that never leave a (software) token; then what the agent
+# demo.sh BIN [--yubikey] [--keep DIR]: a TUF repository, signed by keys that never leave a (software) token; then what the agent
 # refuses. Every step shows the command it runs. A refusal that is not refused makes the demo fail.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ source "$here/narrator.sh"
 
 bin=$(readlink -f "$1")
 shift
-keep=''
+keep='' yubikey=''
 while (($#)); do
   case $1 in
     --keep)
@@ -18,7 +18,11 @@ while (($#)); do
       keep=$(realpath -m "$2")
       shift 2
       ;;
-    *) give_up "The demo knows one option: --keep DIR" ;;
+    --yubikey)
+      yubikey=1
+      shift
+      ;;
+    *) give_up "The demo knows two options: --yubikey and --keep DIR" ;;
   esac
 done
 if [[ -n $keep && -e $keep ]] && [[ ! -d $keep || -n $(ls -A "$keep") ]]; then
@@ -42,6 +46,8 @@ stop_agent() {
   agent_pid=''
 }
 
+stop_yubikey() { :; }
+
 # Whatever happens: the agent ends, and the scratch folder goes, unless something went wrong that its logs explain.
 leave() {
   local status=$?
@@ -49,6 +55,7 @@ leave() {
     kill "$agent_pid" 2>/dev/null || true
     wait "$agent_pid" 2>/dev/null || true
   fi
+  stop_yubikey
   if ((status != 0)); then
     printf '\nThe demo failed. What it did is in %s; logs/signetd.log there is the agent'\''s log.\n' "$scratch" >&2
   else
@@ -89,6 +96,11 @@ observe() { run signet repository observe "$repository" "$1" --role "$2"; }
 
 # shellcheck source=tests/demo/acts.sh
 source "$here/acts.sh"
+if [[ -n $yubikey ]]; then
+  [[ -z $keep ]] || give_up "An emulated YubiKey is gone at the end: --yubikey and --keep do not go together."
+  # shellcheck source=tests/demo/yubikey.sh
+  source "$here/yubikey.sh"
+fi
 
 printf 'Everything happens in %s.\n' "$scratch"
 act_start
@@ -98,6 +110,7 @@ act_repository
 act_second_root
 act_verify
 act_refusals
+act_unplugged
 act_ledger
 stop_agent
 finish
