@@ -34,7 +34,7 @@ ParsedPolicy parse_policy(std::string_view text, const PolicyAccounts& accounts)
   parsed.policy.overflow_uid = accounts.overflow_uid;
   ConfigFault fault;
   fault.all = true;
-  PolicyParse parse{fault, accounts, parsed.policy};
+  PolicyParse parse{fault, accounts, parsed.policy, {}};
   read_toml(text, kSample, fault, [&parse](const toml::value& root) { read_root(parse, root); });
   std::stable_sort(fault.mistakes.begin(), fault.mistakes.end(),
                    [](const ConfigMistake& a, const ConfigMistake& b) { return a.line < b.line; });

@@ -18,7 +18,8 @@ inline constexpr std::size_t kMaxRules = 256;
 inline constexpr std::size_t kMaxPrincipals = 64;
 inline constexpr std::size_t kMaxIssuers = 16;
 inline constexpr std::size_t kMaxListElements = 64;  // of any list in a policy
-inline constexpr std::size_t kMaxPolicyName = 64;    // of a rule, a principal or an issuer
+inline constexpr std::size_t kMaxAccounts = 256;   // different users and groups: each is asked of the system
+inline constexpr std::size_t kMaxPolicyName = 64;  // of a rule, a principal or an issuer
 
 // What the names in a policy mean on this machine. accounts.h asks the system; tests make their own.
 struct PolicyAccounts {

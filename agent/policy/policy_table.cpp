@@ -122,7 +122,16 @@ void PolicyTable::accounts(std::string_view names_key, std::string_view numbers_
              "allowed to it. Name the real one.");
   };
   each_text(names_key, [&](const std::string& name, const toml::value& where) {
-    if (const auto number = resolve(name)) return add(names_key, where, *number);
+    const std::string entry = std::string(names_key) + ":" + name;
+    auto known = parse_.looked_up.find(entry);
+    if (known == parse_.looked_up.end()) {
+      if (parse_.looked_up.size() == kMaxAccounts)
+        return fail(where, names_key,
+                    in_quotes(name) + " is one more than the " + std::to_string(kMaxAccounts) +
+                        " different users and groups that a policy may name. Use groups, or numbers.");
+      known = parse_.looked_up.emplace(entry, resolve(name)).first;
+    }
+    if (known->second) return add(names_key, where, *known->second);
     fail(where, names_key,
          "there is no " + std::string(names_key) + " " + in_quotes(name) +
              " on this machine. Write one that \"getent\" knows, or its number as " +

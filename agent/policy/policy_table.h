@@ -21,6 +21,8 @@ struct PolicyParse {
   ConfigFault& fault;
   const PolicyAccounts& accounts;
   Policy& policy;
+  // By "user:NAME" and "group:NAME", so that each is asked of the system once.
+  std::map<std::string, std::optional<std::uint32_t>> looked_up;
 };
 
 class PolicyTable : public TableReader {

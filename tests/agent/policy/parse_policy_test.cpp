@@ -7,31 +7,18 @@
 
 using namespace std::chrono_literals;
 using signet::Action;
-using signet::ConfigMistake;
 using signet::KeyAlgorithm;
-using signet::parse_policy;
-using signet::test::accounts;
 using signet::test::kAlice;
 using signet::test::kBob;
 using signet::test::kRelease;
 using signet::test::kSelf;
 using signet::test::kStaff;
+using signet::test::mistakes_of;
+using signet::test::rule;
 
 namespace {
 
 constexpr const char* kEd25519 = "MCowBQYDK2VwAyEAsdeRxwyP9r5lw4/KFMorKJ24sr5ZEcZooBAXEmjhYes=";
-
-std::vector<std::string> mistakes_of(std::string_view text) {
-  std::vector<std::string> all;
-  for (const ConfigMistake& mistake : parse_policy(text, accounts()).mistakes)
-    all.push_back(to_string(mistake, "p"));
-  return all;
-}
-
-// A rule that is good but for what follows it; "more" begins in line 5.
-std::string rule(const std::string& more, const std::string& action = "\"sign-metadata\"") {
-  return "[[rule]]\nname = \"r\"\nuser = \"alice\"\naction = " + action + "\n" + more;
-}
 
 struct BadCase {
   std::string text, begins, mentions;
@@ -357,54 +344,4 @@ action = "unlock"
                                           "p:13: rule.repository: ", "p:13: rule.repository: "};
   REQUIRE(all.size() == expected.size());
   for (std::size_t i = 0; i < all.size(); ++i) CHECK_THAT(all[i], Catch::StartsWith(expected[i]));
-}
-
-TEST_CASE("the limits of a policy, at their edges") {
-  const auto many = [](const char* table, std::size_t count, const std::string& more) {
-    std::string text;
-    for (std::size_t i = 0; i < count; ++i)
-      text += std::string("[[") + table + "]]\nname = \"n" + std::to_string(i) + "\"\n" + more;
-    return text;
-  };
-  const std::string rest = "anyone = true\naction = \"any\"\n";
-  CHECK(mistakes_of(many("rule", signet::kMaxRules, rest)).empty());
-  CHECK_THAT(mistakes_of(many("rule", signet::kMaxRules + 1, rest)).at(0), Catch::Contains("more than 256"));
-  const auto principals = [](std::size_t count) {
-    std::string text;
-    for (std::size_t i = 0; i < count; ++i)
-      text += "[[principal]]\nname = \"n" + std::to_string(i) + "\"\nuid = " + std::to_string(i) + "\n";
-    return text;
-  };
-  CHECK(mistakes_of(principals(signet::kMaxPrincipals)).empty());
-  CHECK_THAT(mistakes_of(principals(signet::kMaxPrincipals + 1)).at(0), Catch::Contains("more than 64"));
-  const auto issuers = [](std::size_t count) {
-    std::string text;
-    for (std::size_t i = 0; i < count; ++i)
-      text += "[[issuer]]\nname = \"n" + std::to_string(i) + "\"\nissuer = \"https://" + std::to_string(i) +
-              "\"\njwks = \"/j\"\nalgorithms = \"RS256\"\n";
-    return text;
-  };
-  CHECK(mistakes_of(issuers(signet::kMaxIssuers)).empty());
-  CHECK_THAT(mistakes_of(issuers(signet::kMaxIssuers + 1)).at(0), Catch::Contains("more than 16"));
-  const auto uids = [](std::size_t count) {
-    std::string text = "[[rule]]\nname = \"r\"\naction = \"any\"\nuid = [0";
-    for (std::size_t i = 1; i < count; ++i) text += ", " + std::to_string(i);
-    return text + "]\n";
-  };
-  CHECK(mistakes_of(uids(signet::kMaxListElements)).empty());
-  CHECK_THAT(mistakes_of(uids(signet::kMaxListElements + 1)).at(0), Catch::Contains("at most 64"));
-  CHECK(mistakes_of("[[rule]]\nname = \"" + std::string(64, 'a') + "\"\n" + rest).empty());
-  CHECK(mistakes_of(rule("uid = 4294967294\n")).empty());
-  CHECK(mistakes_of(rule("expires-at-least = \"1m\"\nexpires-at-most = \"1m\"\n")).empty());
-  CHECK(mistakes_of(rule("most-changed-targets = 0\nleast-threshold = 256\nversions-per-hour = 100000\n"))
-            .empty());
-}
-
-TEST_CASE("a policy for the file that a person edited under another uid's name") {
-  // "@self" is whoever the agent runs as: the same text serves everybody.
-  signet::PolicyAccounts other = accounts();
-  other.self = 4711;
-  const auto parsed = parse_policy("[[rule]]\nname = \"r\"\nuser = \"@self\"\naction = \"any\"\n", other);
-  REQUIRE(parsed.mistakes.empty());
-  CHECK(parsed.policy.rules[0].who.uids == std::vector<uid_t>{4711});
 }

@@ -30,6 +30,17 @@ Policy policy(std::string_view text) {
   return std::move(parsed.policy);
 }
 
+std::vector<std::string> mistakes_of(std::string_view text) {
+  std::vector<std::string> all;
+  for (const ConfigMistake& mistake : parse_policy(text, accounts()).mistakes)
+    all.push_back(to_string(mistake, "p"));
+  return all;
+}
+
+std::string rule(const std::string& more, const std::string& action) {
+  return "[[rule]]\nname = \"r\"\nuser = \"alice\"\naction = " + action + "\n" + more;
+}
+
 std::chrono::sys_seconds at(int hours, int minutes) {
   using namespace std::chrono;
   return sys_days(year(2026) / 11 / 22) + std::chrono::hours(hours) + std::chrono::minutes(minutes);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/policy/decide.h"
 #include "agent/policy/parse_policy.h"
@@ -18,7 +19,12 @@ PolicyAccounts accounts();
 // A policy without a mistake; else the test fails with all of them.
 Policy policy(std::string_view text);
 
-// The n-th of a Sunday's midnight and later: 2026-11-22 00:00 UTC plus hours.
+// What is wrong with a policy, as "p:LINE: key: why".
+std::vector<std::string> mistakes_of(std::string_view text);
+// A rule that is good but for what follows it; "more" begins in line 5.
+std::string rule(const std::string& more, const std::string& action = "\"sign-metadata\"");
+
+// 2026-11-22 00:00 UTC, a Sunday, and so much later.
 std::chrono::sys_seconds at(int hours, int minutes = 0);
 
 // A request of kSelf with every fact that the action has, and metadata of this role's type: version 7,
