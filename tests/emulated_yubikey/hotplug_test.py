@@ -13,7 +13,9 @@ from emulated_yubikey.agent_bench import CardAgent, error_name
 from emulated_yubikey.harness import CardSpec
 
 MESSAGE = base64.b64encode(b"what is signed").decode()
-UDEV = not os.environ.get("SIGNET_SANITIZE")  # whose runtime and umockdev's preloaded library do not go together
+SANITIZED = bool(os.environ.get("SIGNET_SANITIZE"))
+UDEV = not SANITIZED  # whose runtime and umockdev's preloaded library do not go together
+PATIENCE = 4 if SANITIZED else 1  # times what a test waits otherwise
 
 
 class Watcher:
@@ -105,8 +107,8 @@ class HotPlug:
         inserted = watcher.await_change("inserted", begun) - (plugged - begun)
         print(f"{self.module}, udev {self.udev}: removed after {removed:.2f} s, inserted after {inserted:.2f} s")
         # Of its own the agent looks every second; a look takes its time, and the machine does other things.
-        self.assertLess(removed, 1.0 if self.udev else 2.5)
-        self.assertLess(inserted, 1.0 if self.udev else 2.5)
+        self.assertLess(removed, PATIENCE * (1.0 if self.udev else 2.5))
+        self.assertLess(inserted, PATIENCE * (1.0 if self.udev else 2.5))
 
     def test_watch_tells_of_a_login(self) -> None:
         watcher = Watcher(self.bench)
@@ -217,7 +219,7 @@ class TwoTokens(unittest.TestCase):
             self.bench.control("press", card="alice")
             self.assertIn("signature", waiting.receive()["parameters"])
         print(f"bob signs {before:.0f}/s alone, {during:.0f}/s while alice's card waits for touch")
-        self.assertGreater(during, before * 0.7)  # a busy machine takes its share of either
+        self.assertGreater(during, before * (0.4 if SANITIZED else 0.7))  # a busy machine takes its share of either
 
     def test_the_agent_stops_while_somebody_waits(self) -> None:
         self.bench.control("unplug", card="alice")
@@ -228,7 +230,7 @@ class TwoTokens(unittest.TestCase):
             self.assertEqual(waiting.receive()["parameters"]["event"]["kind"], "insert_token")
             begun = time.monotonic()
             self.assertEqual(self.bench.agent.stop(), 0)
-            self.assertLess(time.monotonic() - begun, 10)
+            self.assertLess(time.monotonic() - begun, PATIENCE * 10)
 
 
 if __name__ == "__main__":
