@@ -1,6 +1,6 @@
 """What happens to a client of signetd when a YubiKey is pulled, swapped, held, reset or not touched: through ykcs11 and
 through OpenSC. For each event: what the client sees, how long until signing works again, and what it cost in PINs. The
-table is written to $SIGNET_EVENT_TABLE, if that is set."""
+table is written to $SIGNET_EVENT_TABLE, if that is set (docs/token-events.md has it)."""
 from __future__ import annotations
 
 import os
