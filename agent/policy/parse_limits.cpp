@@ -17,6 +17,7 @@ constexpr seconds kShortestPinCache{1};
 constexpr seconds kLongestPinCache = std::chrono::days(30);
 constexpr std::int64_t kMostVersions = 100'000;
 constexpr std::int64_t kMostTargets = 1'000'000;
+constexpr std::int64_t kMostKeys = static_cast<std::int64_t>(kMaxKeysPerRole);
 constexpr std::int64_t kMostApprovals = static_cast<std::int64_t>(kMaxPrincipals);
 
 void read_expiry(PolicyTable& table, PolicyLimits& limits) {
@@ -41,9 +42,8 @@ void read_thresholds(PolicyTable& table, PolicyLimits& limits) {
   constexpr std::string_view kKey = "least-threshold";
   const toml::value* value = table.find(kKey);
   if (value == nullptr) return;
-  const auto most = static_cast<std::int64_t>(kMaxKeysPerRole);
-  const auto fits = [most](const toml::value& one) {
-    return one.is_integer() && one.as_integer() >= 1 && one.as_integer() <= most;
+  const auto fits = [](const toml::value& one) {
+    return one.is_integer() && one.as_integer() >= 1 && one.as_integer() <= kMostKeys;
   };
   if (fits(*value)) {
     limits.least_threshold["root"] = value->as_integer();
@@ -55,7 +55,7 @@ void read_thresholds(PolicyTable& table, PolicyLimits& limits) {
                                       [&](const auto& one) { return fits(one.second); });
   if (!good_table)
     return table.fail(kKey,
-                      "must be a whole number from 1 to " + std::to_string(most) +
+                      "must be a whole number from 1 to " + std::to_string(kMostKeys) +
                           " for the role root, or a table of them by role, as { root = 2, targets = 2 }.");
   for (const auto& [role, least] : value->as_table()) {
     if (const Result<void> good = check_role_name(role, MetadataFormat::Tuf); !good)
@@ -128,7 +128,7 @@ void read_limits(PolicyTable& table, PolicyRule& rule, const Policy& policy) {
   table.globs("target-paths", limits.target_paths);
   limits.most_changed_targets = table.number("most-changed-targets", 0, kMostTargets);
   read_thresholds(table, limits);
-  limits.least_root_keys = table.number("least-root-keys", 1, static_cast<std::int64_t>(kMaxKeysPerRole));
+  limits.least_root_keys = table.number("least-root-keys", 1, kMostKeys);
   table.algorithms("refused-algorithms", limits.refused_algorithms);
   read_shared_keys(table, rule);
   read_needs(table, rule, policy);
