@@ -73,19 +73,24 @@ Error refused(const LedgerKey& key, std::string_view why, std::string message) {
   return {ErrorName::KeyRefused, std::move(message), std::move(parameters)};
 }
 
+bool stands_alone(std::string_view use) {
+  return use == "tuf" || use == "approval" || use == "checkpoint";
+}
+
+// The agent builds what it signs as a certificate: that cannot be metadata.
+bool go_together(std::string_view a, std::string_view b) {
+  if (a == b || (!stands_alone(a) && !stands_alone(b))) return true;
+  return (a == "tuf" && b == "certificate") || (a == "certificate" && b == "tuf");
+}
+
 }  // namespace
 
 std::optional<std::string> excluded_use(const std::vector<std::string>& wanted,
                                         const std::vector<std::string>& ever) {
-  static constexpr std::array kExcludedByTuf{"message", "digest", "ssh"};
-  const auto has = [](const std::vector<std::string>& uses, std::string_view use) {
-    return std::find(uses.begin(), uses.end(), use) != uses.end();
-  };
-  for (const char* other : kExcludedByTuf) {
-    const bool wants_other = has(wanted, other);
-    if (wants_other && (has(wanted, "tuf") || has(ever, "tuf"))) return "tuf";
-    if (has(wanted, "tuf") && has(ever, other)) return other;
-  }
+  for (const std::string& want : wanted)
+    for (const std::vector<std::string>* others : {&wanted, &ever})
+      for (const std::string& other : *others)
+        if (!go_together(want, other)) return other;
   return std::nullopt;
 }
 
@@ -144,11 +149,11 @@ std::optional<Error> KeyTable::excluded(const LedgerKey& key) {
     ever.push_back(row.text(0));
   const auto against = excluded_use(key.uses, ever);
   if (!against) return std::nullopt;
-  return refused(
-      key, "use-excluded",
-      "This public key cannot be enrolled for these uses: \"" + *against +
-          "\" stands against them for the life of a public key (tuf excludes message, digest and ssh), "
-          "retired or not. Generate another key.");
+  return refused(key, "use-excluded",
+                 "This public key cannot be enrolled for these uses: \"" + *against +
+                     "\" stands against them for the life of a public key (tuf, approval and checkpoint "
+                     "exclude other uses), "
+                     "retired or not. Generate another key.");
 }
 
 std::vector<LedgerKey> KeyTable::all() {

@@ -11,8 +11,9 @@
 
 namespace signet {
 
-// The uses of one public key, over its whole life, that cannot go together: `tuf` with message, digest or
-// ssh. Returns the use that stands against `wanted`; nothing if they agree. Pure.
+// The uses of one public key, over its whole life, that cannot go together: tuf, approval and checkpoint each
+// with any other, but tuf with certificate. Returns the use that stands against `wanted`; nothing if they
+// agree. Pure.
 std::optional<std::string> excluded_use(const std::vector<std::string>& wanted,
                                         const std::vector<std::string>& ever);
 

@@ -10,6 +10,7 @@
 
 #include "agent/ledger/ledger.h"
 #include "agent/policy/policy_file.h"
+#include "agent/service/approval_watch.h"
 #include "agent/service/key_book.h"
 #include "agent/service/metadata_cache.h"
 #include "agent/tokens/token_service.h"
@@ -39,7 +40,8 @@ struct ServiceState {
   std::function<std::size_t()> connections;  // how many clients are connected
   KeyBook keys;
   MetadataCache metadata;
-  std::set<std::string> names_in_use;  // of keys that are being generated or enrolled right now
+  ApprovalWatch approval_watch{executor};  // told of every approval and denial
+  std::set<std::string> names_in_use;      // of keys that are being generated or enrolled right now
 };
 
 // NotInitialised ("signet init") or LedgerUnavailable.

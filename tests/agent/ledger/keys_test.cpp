@@ -81,6 +81,22 @@ TEST_CASE("a retired key is found, keeps nothing from its successor, and is reti
   CHECK(all->size() == 2);
 }
 
+TEST_CASE("a use that stands alone goes with no other, now and ever", "[ledger]") {
+  const std::vector<std::string> all{"tuf",    "approval", "checkpoint", "message",
+                                     "digest", "ssh",      "certificate"};
+  for (const std::string& alone : {"tuf", "approval", "checkpoint"}) {
+    CHECK_FALSE(excluded_use({alone}, {alone}));
+    for (const std::string& other : all) {
+      const bool fits = other == alone || (alone == "tuf" && other == "certificate");
+      CHECK(excluded_use({alone}, {other}).has_value() != fits);
+      CHECK(excluded_use({other}, {alone}).has_value() != fits);
+      CHECK(excluded_use({alone, other}, {}).has_value() != fits);
+    }
+  }
+  CHECK_FALSE(excluded_use({"message", "digest"}, {"ssh", "certificate"}));
+  CHECK(excluded_use({"message"}, {"digest", "approval"}) == "approval");
+}
+
 TEST_CASE("tuf excludes message, digest and ssh for the life of a public key", "[ledger]") {
   const auto enrol_twice = [](std::vector<std::string> first, std::vector<std::string> second) {
     LedgerBench bench;

@@ -1,9 +1,14 @@
 // The interface definition against what the agent really does: each method is there, and what it answers,
 // replies and errors alike, has the fields and types that the definition says.
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "agent/policy/accounts.h"
+#include "agent/service/approval_desk.h"
 #include "agent/varlink/dispatcher.h"
 #include "protocol/canonical_json.h"
 #include "protocol/idl.h"
@@ -122,6 +127,61 @@ void use_policy(HeldAgent& held) {
   held.call("ExplainPolicy", {{"question", question}});
 }
 
+// A request in the agent's ledger, by another uid, that this process's user may approve.
+std::string seed_request(HeldAgent& held, std::int64_t version) {
+  held.agent.methods.clear();
+  held.agent.service.reset();
+  std::string id;
+  {
+    const auto ledger = Ledger::open(held.agent.scratch.path()).value();
+    ApprovalAsk ask;
+    ask.payload = canonical_json(targets_metadata(version)).value();
+    ask.document.repository = "a.example/b";
+    ask.document.role = "targets";
+    ask.document.version = version;
+    ask.document.digest = sha256_hex(as_bytes(ask.payload));
+    ask.document.keys = {std::string(64, 'a')};
+    Verdict verdict;
+    verdict.rule = "two";
+    verdict.needs.approvals = 1;
+    verdict.needs.approvers = {"me"};
+    ask.verdicts = {verdict};
+    Requester other;
+    other.uid = ::getuid() + 1;
+    boost::asio::co_spawn(
+        held.agent.io, stand_for_approval(*ledger, std::make_shared<LoadedPolicy>(), std::move(ask), other),
+        [&](const std::exception_ptr&, Result<ApprovalStanding> made) {
+          id = made.value().request.request.id;
+        });
+    while (id.empty()) held.agent.io.run_one();
+  }
+  held.agent.restart();
+  auto policy = std::make_shared<LoadedPolicy>(*load_builtin_policy(system_accounts()));
+  policy->policy.principals = {{"me", {::getuid()}, {}}};
+  held.agent.service->set_policy(std::move(policy));
+  return id;
+}
+
+void use_requests(HeldAgent& held) {
+  held.call("GenerateKey", {{"token", "software"},
+                            {"name", "approvals"},
+                            {"algorithm", "ecdsa-p256"},
+                            {"uses", {"approval"}},
+                            {"pin", nullptr}});
+  const std::string id = seed_request(held, 7);
+  held.call("ListRequests", {{"all", true}});
+  const Reply shown = held.call("ShowRequest", {{"request", id.substr(0, 8)}});
+  REQUIRE(shown);
+  held.call("ShowRequest", {{"request", "3f2a90c1"}});
+  held.call("SignApproval",
+            {{"key", "approvals"}, {"document", shown->at("document")}, {"payload", shown->at("payload")}});
+  held.call("ApproveRequest", {{"request", id}, {"approval", "{}"}});
+  held.call("ApproveRequest", {{"request", id}, {"approval", nullptr}});
+  held.call("DenyRequest", {{"request", id}, {"why", "no"}});
+  held.call("DenyRequest", {{"request", id}});
+  held.call("ListRequests", {});
+}
+
 }  // namespace
 
 TEST_CASE("the agent has every method of the definition, and no other") {
@@ -170,6 +230,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   use_policy(held);
   held.call("ReadLedger", {{"first", 1}, {"limit", 1000}});
   held.call("ReadLedger", {{"first", 1}, {"limit", 0}});
+  use_requests(held);
   std::set<std::string> expected = names(agent_idl().methods);
   expected.erase("CreateLedger");  // answered with AlreadyExists here
   expected.erase("InitToken");     // not by these tokens
@@ -178,7 +239,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   for (const char* optional : {"InitToken", "UnlockToken", "LockToken"}) held.answered.erase(optional);
   CHECK(held.answered == expected);
   for (const char* error : {"AlreadyExists", "NotFound", "KeyRefused", "MetadataInvalid", "VersionConflict",
-                            "TokenAbsent", "InvalidParameter"}) {
+                            "TokenAbsent", "InvalidParameter", "ApprovalRefused", "RequestClosed"}) {
     CAPTURE(error);
     CHECK(held.errors.contains(error));
   }
