@@ -60,7 +60,7 @@ json::object request_json(const ApprovalStanding& standing) {
   out["digest"] = request.digest;
   out["keys"] = to_array(request.keys);
   out["supersede"] = request.supersede;
-  out["uid"] = standing.request.uid;
+  out["uid"] = static_cast<std::int64_t>(standing.request.uid);
   out["created"] = standing.request.created;
   out["expires"] = time_text(std::chrono::sys_seconds(std::chrono::seconds(request.expires)));
   out["summary"] = request.summary;

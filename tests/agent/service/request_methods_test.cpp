@@ -26,6 +26,7 @@ class NoEvents : public EventSink {
  public:
   bool wanted() const override { return false; }
   boost::asio::awaitable<void> send(json::object) override { co_return; }
+  bool over() const override { return false; }
 };
 
 // The methods over a real ledger, with callers of any uid. ada asks; bob, carol and ada are principals.

@@ -195,7 +195,7 @@ TEST_CASE("the agent has every method of the definition, and no other") {
     const auto& reply = agent_idl().methods.at(name).reply;
     const bool has_event =
         std::any_of(reply.begin(), reply.end(), [](const IdlField& field) { return field.name == "event"; });
-    CHECK(method.allow_more == has_event);
+    CHECK(method.allow_more == (has_event || method.require_more));
   }
 }
 
@@ -205,6 +205,7 @@ TEST_CASE("the dispatcher finds every method of the definition") {
   for (const auto& [name, declared] : agent_idl().methods) {
     VarlinkCall call;
     call.method = "org.signet.Agent." + name;
+    call.more = agent.methods.at(name).require_more;
     const auto target = dispatcher.resolve(call);
     CAPTURE(name);
     const bool takes_nothing =
@@ -233,6 +234,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   use_requests(held);
   std::set<std::string> expected = names(agent_idl().methods);
   expected.erase("CreateLedger");  // answered with AlreadyExists here
+  expected.erase("Watch");         // never ends: tests/emulated_yubikey/hotplug_test.py
   expected.erase("InitToken");     // not by these tokens
   expected.erase("UnlockToken");
   expected.erase("LockToken");
