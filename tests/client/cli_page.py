@@ -11,7 +11,8 @@ PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/cli.md"
 VERBS = {"init", "status", "token list", "token init", "token unlock", "token lock", "token reset-pin-budget",
          "key generate", "key enrol", "key list", "key show", "key retire", "repository create", "repository adopt",
          "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "policy show",
-         "policy check", "policy explain", "call"}
+         "policy check", "policy explain", "request list", "request show", "request approve", "request deny",
+         "request sign", "call"}
 HEAD = """# The `signet` command
 
 What `signet --help`, and `--help` after each verb, prints; a test holds this page against it

@@ -84,7 +84,7 @@ TEST_CASE("a retired key is found, keeps nothing from its successor, and is reti
 TEST_CASE("a use that stands alone goes with no other, now and ever", "[ledger]") {
   const std::vector<std::string> all{"tuf",    "approval", "checkpoint", "message",
                                      "digest", "ssh",      "certificate"};
-  for (const std::string& alone : {"tuf", "approval", "checkpoint"}) {
+  for (const std::string alone : {"tuf", "approval", "checkpoint"}) {
     CHECK_FALSE(excluded_use({alone}, {alone}));
     for (const std::string& other : all) {
       const bool fits = other == alone || (alone == "tuf" && other == "certificate");
