@@ -57,7 +57,7 @@ TEST_CASE("each person counts once, by however many uids and keys") {
 }
 
 TEST_CASE("the requester is excluded as a person: by none of their uids, by none of their keys") {
-  for (const uid_t requester : {1000, 2000}) {
+  for (const uid_t requester : {1000U, 2000U}) {
     const auto count =
         count_approvals(policy(), needs(2), requester, {by_uid(1000), by_uid(2000), by_key(key(0))});
     CHECK(count.counted.empty());
