@@ -108,12 +108,13 @@ std::set<std::string> all_paths(const DelegatedRole* role) {
 }
 
 // Nothing where they are the same. One of the two may be null.
-std::optional<DelegationDifference> compare_delegation(const DelegatedRole* before, const Keys& keys_before,
-                                                       const DelegatedRole* after, const Keys& keys_after) {
+std::optional<DelegationDifference> compare_delegation(const std::string& name, const DelegatedRole* before,
+                                                       const Keys& keys_before, const DelegatedRole* after,
+                                                       const Keys& keys_after) {
   using Kind = DelegationDifference::Kind;
   DelegationDifference out;
   out.kind = before == nullptr ? Kind::Added : after == nullptr ? Kind::Removed : Kind::Changed;
-  out.name = after == nullptr ? before->name : after->name;
+  out.name = name;
   out.keys = compare_keys(out.name, before == nullptr ? nullptr : &before->keys, keys_before,
                           after == nullptr ? nullptr : &after->keys, keys_after);
   const std::set<std::string> old_paths = all_paths(before), new_paths = all_paths(after);
@@ -150,7 +151,7 @@ void compare_delegations(const Signed& before, const Signed& after, MetadataDiff
   for (const auto& [name, role] : now) names.insert(name);
   for (const std::string& name : names) {
     const auto a = old.find(name), b = now.find(name);
-    auto difference = compare_delegation(a == old.end() ? nullptr : a->second, before.keys,
+    auto difference = compare_delegation(name, a == old.end() ? nullptr : a->second, before.keys,
                                          b == now.end() ? nullptr : b->second, after.keys);
     if (difference) out.delegations.push_back(std::move(*difference));
   }
