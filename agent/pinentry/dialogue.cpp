@@ -85,7 +85,7 @@ PromptOutcome ask_for_confirmation(FileDescriptor connection, const Dialogue& di
   // What is asked must stand there: without it there is no confirmation.
   if (const gpg_error_t error = transact(made, "SETDESC " + assuan_escaped(dialogue.description)))
     return unavailable("SETDESC", error);
-  const PromptOutcome outcome = outcome_of(transact(made, "CONFIRM"));
+  PromptOutcome outcome = outcome_of(transact(made, "CONFIRM"));
   transact(made, "BYE");
   return outcome;
 }
