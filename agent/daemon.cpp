@@ -19,6 +19,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "agent/checkpoint/checkpointer.h"
 #include "agent/config/module_discovery.h"
 #include "agent/config/state_directory.h"
 #include "agent/daemon_setup.h"
@@ -83,6 +84,8 @@ class Daemon {
         budget_(std::make_shared<LedgerPinBudget>(places_.state.path(), nullptr)),
         modules_(all_modules(config_, standard_places())),
         tokens_(make_token_service(loop_.get_executor(), modules_, budget_)),
+        checkpointer_(
+            make_checkpointer(loop_.get_executor(), config_.checkpoint, *tokens_, places_.state.path())),
         service_(loop_.get_executor(), *tokens_, places_.state.path(), places_.listener.path()),
         dispatcher_(agent_idl(), service_.methods(), service_info()),
         server_(loop_.get_executor(), dispatcher_,
@@ -92,6 +95,7 @@ class Daemon {
     service_.configure(settings());
     spdlog::info("the policy is {}", policy->source);
     service_.set_policy(std::move(policy));
+    if (checkpointer_) service_.use_checkpoints(*checkpointer_);
   }
 
   // Until a signal ends it; then drained.
@@ -152,6 +156,7 @@ class Daemon {
     ::sd_notify(0, "STOPPING=1");
     remove_socket();
     co_await server_.drain(drain_deadline(modules_));
+    if (checkpointer_) co_await checkpointer_->stop();
     co_await tokens_->drain(kTokensDrain);
     spdlog::info("stopped");
     loop_.stop();
@@ -203,6 +208,7 @@ class Daemon {
   std::shared_ptr<LedgerPinBudget> budget_;
   std::vector<ModuleConfig> modules_;
   std::unique_ptr<ReloadableTokenService> tokens_;
+  std::unique_ptr<Checkpointer> checkpointer_;  // null: none are signed
   Service service_;
   Dispatcher dispatcher_;
   Server server_;

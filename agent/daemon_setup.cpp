@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "agent/checkpoint/process_signer.h"
+#include "agent/checkpoint/token_signer.h"
 #include "agent/config/config_file.h"
 #include "agent/config/directories.h"
 #include "agent/config/state_directory.h"
@@ -39,6 +41,29 @@ Result<fs::path> choose_socket(const DaemonOptions& options, const Config& confi
 fs::path choose_state(const DaemonOptions& options, const Config& config) {
   if (options.state) return fs::absolute(*options.state);
   return config.state ? *config.state : default_state_directory(config.system);
+}
+
+std::unique_ptr<Checkpointer> make_checkpointer(boost::asio::any_io_executor executor,
+                                                const CheckpointConfig& config, TokenService& tokens,
+                                                const fs::path& state) {
+  if (config.signer == CheckpointConfig::Signer::Off) return nullptr;
+  CheckpointerSettings settings;
+  settings.origin = config.origin;
+  settings.interval = config.interval;
+  if (config.signer == CheckpointConfig::Signer::Key) {
+    settings.signer = [&tokens, key = config.key](Ledger& ledger) {
+      return std::make_unique<TokenSigner>(ledger, tokens, key);
+    };
+  } else {
+    settings.signer = [executor,
+                       directory = config.directory.value_or(state / "checkpoint-signer")](Ledger&) {
+      return std::make_unique<ProcessSigner>(executor, checkpoint_signer_program(), directory);
+    };
+  }
+  auto checkpointer = std::make_unique<Checkpointer>(executor, std::move(settings));
+  for (const fs::path& path : config.anchors) checkpointer->add_anchor(file_anchor(path));
+  if (config.file) checkpointer->add_sink(file_sink(*config.file));
+  return checkpointer;
 }
 
 }  // namespace signet

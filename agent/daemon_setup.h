@@ -3,9 +3,11 @@
 
 #include <filesystem>
 
+#include "agent/checkpoint/checkpointer.h"
 #include "agent/config/config.h"
 #include "agent/daemon.h"
 #include "agent/policy/policy_file.h"
+#include "agent/tokens/token_service.h"
 #include "protocol/result.h"
 
 namespace signet {
@@ -20,5 +22,10 @@ Result<LoadedPolicyPtr> read_policy(const Config& config);
 Result<std::filesystem::path> choose_socket(const DaemonOptions& options, const Config& config);
 // --state, else the configuration's, else the usual place. Absolute.
 std::filesystem::path choose_state(const DaemonOptions& options, const Config& config);
+
+// Null for a configuration whose checkpoints are off. `tokens` outlives it.
+std::unique_ptr<Checkpointer> make_checkpointer(boost::asio::any_io_executor executor,
+                                                const CheckpointConfig& config, TokenService& tokens,
+                                                const std::filesystem::path& state);
 
 }  // namespace signet

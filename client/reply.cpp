@@ -19,6 +19,36 @@ Result<LedgerInfo> read_ledger(const object& json) {
   return reader.finish(std::move(ledger));
 }
 
+Result<CheckpointInfo> read_checkpoint_info(const object& json) {
+  FieldReader reader(json, "checkpoint");
+  CheckpointInfo info;
+  info.origin = reader.text("origin");
+  info.verifier_key = reader.optional_text("verifierKey");
+  info.size = reader.number("size");
+  info.fault = reader.optional_text("fault");
+  info.failed_writes = reader.number("failedWrites");
+  return reader.finish(std::move(info));
+}
+
+Result<QuarantineInfo> read_quarantine(const object& json) {
+  FieldReader reader(json, "quarantine");
+  QuarantineInfo info;
+  info.since = reader.text("since");
+  info.why = reader.text("why");
+  info.anchor = reader.text("anchor");
+  return reader.finish(std::move(info));
+}
+
+Result<LedgerFindingInfo> read_finding(const object& json) {
+  FieldReader reader(json, "finding");
+  LedgerFindingInfo finding;
+  finding.name = reader.text("name");
+  finding.sequence = reader.number("sequence");
+  finding.warning = reader.flag("warning");
+  finding.message = reader.text("message");
+  return reader.finish(std::move(finding));
+}
+
 Result<ModuleInfo> read_module(const object& json) {
   FieldReader reader(json, "module");
   ModuleInfo module;
@@ -128,6 +158,7 @@ Result<SignedMetadata> read_signed(const object& json) {
   metadata.results = reader.list("results", read_signature);
   metadata.earlier = reader.objects("earlier");
   metadata.warnings = reader.texts("warnings");
+  metadata.record = reader.optional_number("record");
   return reader.finish(std::move(metadata));
 }
 
@@ -181,6 +212,9 @@ Result<AgentStatus> read_status(const object& parameters) {
   status.ledger_fault = reader.optional_text("ledgerFault");
   status.modules = reader.list("modules", read_module);
   status.connections = reader.number("connections");
+  if (reader.optional_object("checkpoint"))
+    status.checkpoint = reader.nested("checkpoint", read_checkpoint_info);
+  if (reader.optional_object("quarantine")) status.quarantine = reader.nested("quarantine", read_quarantine);
   return reader.finish(std::move(status));
 }
 
@@ -206,11 +240,40 @@ Result<Observation> read_observation(const object& parameters) {
   return reader.finish(std::move(observation));
 }
 
+Result<SignedCheckpointInfo> read_checkpoint_reply(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  SignedCheckpointInfo info;
+  info.checkpoint = reader.optional_text("checkpoint");
+  info.verifier_key = reader.optional_text("verifierKey");
+  info.origin = reader.text("origin");
+  info.fault = reader.optional_text("fault");
+  return reader.finish(std::move(info));
+}
+
+Result<RecordProofInfo> read_proof_reply(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  RecordProofInfo info;
+  info.statement = reader.text("statement");
+  info.index = reader.number("index");
+  info.proof = reader.texts("proof");
+  info.checkpoint = reader.text("checkpoint");
+  return reader.finish(std::move(info));
+}
+
+Result<LedgerCheckInfo> read_ledger_check(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  LedgerCheckInfo info;
+  info.findings = reader.list("findings", read_finding);
+  info.next = reader.optional_number("next");
+  return reader.finish(std::move(info));
+}
+
 Result<MessageSignature> read_message_signature(const object& parameters) {
   FieldReader reader(parameters, "reply");
   MessageSignature signature;
   const std::string encoded = reader.text("signature");
   signature.scheme = reader.text("scheme");
+  signature.record = reader.optional_number("record");
   auto bytes = from_base64(encoded);
   if (!bytes)
     return connection_error("malformed",

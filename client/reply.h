@@ -26,6 +26,9 @@ Result<Observation> read_observation(const boost::json::object& parameters);
 Result<SignedMetadata> read_signed_metadata(const boost::json::object& parameters);
 Result<MessageSignature> read_message_signature(const boost::json::object& parameters);
 Result<std::vector<LedgerRecordInfo>> read_records(const boost::json::object& parameters);
+Result<SignedCheckpointInfo> read_checkpoint_reply(const boost::json::object& parameters);
+Result<RecordProofInfo> read_proof_reply(const boost::json::object& parameters);
+Result<LedgerCheckInfo> read_ledger_check(const boost::json::object& parameters);
 Result<Event> read_event(const boost::json::object& parameters);
 
 }  // namespace signet::client

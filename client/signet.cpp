@@ -340,6 +340,33 @@ Result<std::vector<LedgerRecordInfo>> Agent::read_ledger(std::int64_t first, std
   return then(state_->plain("ReadLedger", parameters), read_records);
 }
 
+Result<SignedCheckpointInfo> Agent::read_checkpoint() {
+  return then(state_->plain("ReadCheckpoint", {}), read_checkpoint_reply);
+}
+
+Result<RecordProofInfo> Agent::read_proof(std::int64_t sequence) {
+  object parameters;
+  parameters["sequence"] = sequence;
+  return then(state_->plain("ReadProof", parameters), read_proof_reply);
+}
+
+Result<LedgerCheckInfo> Agent::check_ledger(std::int64_t first) {
+  object parameters;
+  parameters["first"] = first;
+  return then(state_->plain("CheckLedger", parameters), read_ledger_check);
+}
+
+Result<void> Agent::clear_quarantine(const std::optional<std::string>& repository,
+                                     const std::optional<std::string>& role, std::string_view reason) {
+  object parameters;
+  put_optional(parameters, "repository", repository);
+  put_optional(parameters, "role", role);
+  parameters["reason"] = json_view(reason);
+  const auto reply = state_->plain("ClearQuarantine", parameters);
+  if (!reply) return reply.error();
+  return {};
+}
+
 // --- any method ---
 
 Result<object> Agent::call(std::string_view method, const object& parameters) {

@@ -64,6 +64,18 @@ struct LedgerInfo {
   std::int64_t records = 0;
 };
 
+struct CheckpointInfo {
+  std::string origin;
+  std::optional<std::string> verifier_key;
+  std::int64_t size = 0;             // records in the newest checkpoint
+  std::optional<std::string> fault;  // why none is signed now
+  std::int64_t failed_writes = 0;
+};
+
+struct QuarantineInfo {
+  std::string since, why, anchor;
+};
+
 struct ModuleInfo {
   std::string name, path, state;  // usable, faulty
   std::optional<std::string> why;
@@ -77,6 +89,8 @@ struct AgentStatus {
   std::vector<ModuleInfo> modules;
   std::int64_t connections = 0;
   std::optional<std::string> ledger_fault;  // why there is no ledger, if there is one that cannot be used
+  std::optional<CheckpointInfo> checkpoint;
+  std::optional<QuarantineInfo> quarantine;
 };
 
 struct TokenInfo {
@@ -141,16 +155,44 @@ struct SignedMetadata {
   std::vector<SignatureInfo> results;
   std::vector<boost::json::object> earlier;
   std::vector<std::string> warnings;
+  std::optional<std::int64_t> record;  // sequence of the outcome's record
 };
 
 struct MessageSignature {
   Bytes signature;
   std::string scheme;
+  std::optional<std::int64_t> record;  // sequence of its record
 };
 
 struct LedgerRecordInfo {
   std::int64_t sequence = 0;
   std::string time, statement;
+};
+
+struct SignedCheckpointInfo {
+  std::optional<std::string> checkpoint;  // a signed note; nothing: none was signed yet
+  std::optional<std::string> verifier_key;
+  std::string origin;
+  std::optional<std::string> fault;
+};
+
+struct RecordProofInfo {
+  std::string statement;
+  std::int64_t index = 0;          // from 0
+  std::vector<std::string> proof;  // base64
+  std::string checkpoint;          // a signed note
+};
+
+struct LedgerFindingInfo {
+  std::string name;
+  std::int64_t sequence = 0;
+  bool warning = false;
+  std::string message;
+};
+
+struct LedgerCheckInfo {
+  std::vector<LedgerFindingInfo> findings;
+  std::optional<std::int64_t> next;  // where to go on
 };
 
 // --- what the agent is asked ---
@@ -282,6 +324,13 @@ class SIGNET_API Agent {
   Result<MessageSignature> sign_message(const SignMessageCall& call, const EventCallback& on_event = {});
 
   Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
+  Result<SignedCheckpointInfo> read_checkpoint();
+  // Waits a few seconds for the checkpoint that has the record.
+  Result<RecordProofInfo> read_proof(std::int64_t sequence);
+  Result<LedgerCheckInfo> check_ledger(std::int64_t first);
+  // Without names: for all roles.
+  Result<void> clear_quarantine(const std::optional<std::string>& repository,
+                                const std::optional<std::string>& role, std::string_view reason);
 
   Result<PolicyText> show_policy();
   // What is wrong with a policy; empty for a good one.

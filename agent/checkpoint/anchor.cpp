@@ -74,8 +74,4 @@ std::optional<QuarantineCause> compare_anchor(const std::string& name, const Che
   return std::nullopt;
 }
 
-bool loses_history(std::string_view why) {
-  return why == "rollback" || why == "other-log";
-}
-
 }  // namespace signet

@@ -51,7 +51,4 @@ std::optional<QuarantineCause> compare_anchor(const std::string& name, const Che
                                               std::int64_t ledger_size,
                                               const std::optional<MerkleHash>& root);
 
-// Causes after which the records are those of another history: the log's old name is not theirs any more.
-bool loses_history(std::string_view why);
-
 }  // namespace signet

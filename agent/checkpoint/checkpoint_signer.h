@@ -15,6 +15,8 @@ namespace signet {
 class CheckpointSigner {
  public:
   virtual ~CheckpointSigner() = default;
+  // Whether it keeps, durably and apart from the ledger, what it signed last: then it is an anchor too.
+  virtual bool remembers() const = 0;
   // The log that is signed for from now on; branch: see TreeHead. Says who signs, and, as far as the signer
   // remembers by itself, what it signed of this log last.
   virtual boost::asio::awaitable<Result<SignerGreeting>> open(std::string origin, std::string branch) = 0;

@@ -8,6 +8,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "agent/ledger/quarantine_rules.h"
+
 namespace signet {
 namespace {
 
@@ -42,6 +44,7 @@ awaitable<Result<void>> Checkpointer::attach(Ledger& ledger) {
   auto cause = co_await find_cause();
   if (!cause) co_return cause.error();
   if (const auto settled = co_await settle(std::move(*cause)); !settled) co_return settled.error();
+  if (const auto dropped = co_await drop_other_log(); !dropped) co_return dropped.error();
   running_ = true;
   dirty_->store(true);
   asio::co_spawn(executor_, run(), asio::detached);
@@ -69,29 +72,43 @@ awaitable<Result<void>> Checkpointer::open_log() {
   co_return Result<void>();
 }
 
-// The first thing outside that says something else than the ledger.
-awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::find_cause() {
-  AnchorFacts signer;
-  signer.name = kSignerName;
-  signer.origin = state_.origin;
+// A checkpoint under another name is none of this log's: the configuration has named it anew.
+awaitable<Result<void>> Checkpointer::drop_other_log() {
+  const auto kept = co_await ledger_->checkpoint();
+  if (!kept) co_return kept.error();
+  const auto parsed = parse_signed_checkpoint(kept->note);
+  if (kept->note.empty() || (parsed && parsed->checkpoint.origin == state_.origin)) co_return Result<void>();
+  KeptCheckpoint none;
+  co_return co_await ledger_->keep_checkpoint(std::move(none));
+}
+
+// The signer's own memory, where it has one.
+awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge_signer() {
+  const std::optional<QuarantineCause> agrees;
+  if (!signer_->remembers()) co_return agrees;
   const auto known = co_await ledger_->anchor_known(kSignerName);
   if (!known) co_return known.error();
-  if (!greeting_ && *known) {
-    signer.note = greeting_.error();
-    co_return read_anchor(signer).cause;
-  }
-  if (greeting_ && *known && !greeting_->newest) {
-    signer.known = true;
-    co_return read_anchor(signer).cause;
-  }
   if (greeting_ && greeting_->newest) {
     const Checkpoint newest = *greeting_->newest;
     const auto root = co_await ledger_->tree_root(static_cast<std::int64_t>(newest.size));
     if (!root) co_return root.error();
     const auto head = co_await ledger_->tree_head();
     if (!head) co_return head.error();
-    if (auto cause = compare_anchor(kSignerName, newest, head->size, *root)) co_return cause;
+    co_return compare_anchor(kSignerName, newest, head->size, *root);
   }
+  if (!*known) co_return agrees;
+  AnchorFacts signer;
+  signer.name = kSignerName;
+  signer.known = true;
+  signer.origin = state_.origin;
+  if (!greeting_) signer.note = greeting_.error();
+  co_return read_anchor(signer).cause;
+}
+
+// The first thing outside that says something else than the ledger.
+awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::find_cause() {
+  auto signer = co_await judge_signer();
+  if (!signer || *signer) co_return signer;
   for (const auto& anchor : anchors_) {
     AnchorFacts facts;
     facts.name = anchor->name();
@@ -210,7 +227,7 @@ awaitable<Result<bool>> Checkpointer::make() {
   Checkpoint wanted = checkpoint;
   auto note = co_await signer_->sign(std::move(wanted), std::move(*proof));
   if (!note) co_return note.error();
-  if (greeting_->newest) greeting_->newest = checkpoint;
+  if (signer_->remembers()) greeting_->newest = checkpoint;
   KeptCheckpoint made;
   made.size = head->size;
   made.root = head->root;
@@ -226,7 +243,7 @@ awaitable<Result<void>> Checkpointer::publish(const KeptCheckpoint& kept) {
   KeptCheckpoint copy = kept;
   const auto done = co_await ledger_->keep_checkpoint(std::move(copy));
   if (!done) co_return done.error();
-  if (greeting_ && greeting_->newest) co_await ledger_->note_anchor(kSignerName);
+  if (signer_->remembers()) co_await ledger_->note_anchor(kSignerName);
   for (const auto& anchor : anchors_) {
     std::function<Result<void>()> work = [&anchor, &kept] { return anchor->write(kept.note); };
     const auto written = co_await write(anchor->name(), std::move(work));

@@ -68,7 +68,9 @@ class Checkpointer {
 
   boost::asio::awaitable<Result<void>> open_log();
   boost::asio::awaitable<Result<std::optional<QuarantineCause>>> find_cause();
+  boost::asio::awaitable<Result<std::optional<QuarantineCause>>> judge_signer();
   boost::asio::awaitable<Result<std::optional<QuarantineCause>>> judge(AnchorFacts facts);
+  boost::asio::awaitable<Result<void>> drop_other_log();
   boost::asio::awaitable<Result<void>> settle(std::optional<QuarantineCause> cause);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<Result<bool>> make();

@@ -21,6 +21,7 @@ class ProcessSigner final : public CheckpointSigner {
                 std::filesystem::path directory);
   ~ProcessSigner() override;
 
+  bool remembers() const override { return true; }
   boost::asio::awaitable<Result<SignerGreeting>> open(std::string origin, std::string branch) override;
   // LedgerUnavailable (why of Signer), FileFault, Internal.
   boost::asio::awaitable<Result<std::string>> sign(Checkpoint checkpoint,

@@ -15,6 +15,7 @@ class TokenSigner final : public CheckpointSigner {
   // key: an enrolled name; looked up again for each signature, so that a key which is retired signs no more.
   TokenSigner(Ledger& ledger, TokenService& tokens, std::string key);
 
+  bool remembers() const override { return false; }
   // NotFound; KeyRefused for a key that is retired, has another use or algorithm.
   boost::asio::awaitable<Result<SignerGreeting>> open(std::string origin, std::string branch) override;
   // Besides those: what TokenService::sign() says. The signature is verified.

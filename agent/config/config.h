@@ -65,6 +65,19 @@ struct PinentrySettings {
   std::chrono::milliseconds timeout{120000};  // for a person to answer
 };
 
+// Signed checkpoints of the ledger's tree: who signs them, and where they go.
+struct CheckpointConfig {
+  enum class Signer { Off, Process, Key };
+  Signer signer = Signer::Process;
+  std::string key;     // Key: the name of an enrolled key of the use "checkpoint"
+  std::string origin;  // of the log; empty: made from the ledger's id
+  std::optional<std::filesystem::path>
+      directory;  // Process: its key and memory; nothing: in the state directory
+  std::vector<std::filesystem::path> anchors;
+  std::optional<std::filesystem::path> file;  // a sink
+  std::chrono::milliseconds interval{1000};   // at most one checkpoint in it
+};
+
 enum class LogFormat { Text, Json };
 
 struct Config {
@@ -78,6 +91,7 @@ struct Config {
   bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
   PinentrySettings pinentry;
+  CheckpointConfig checkpoint;
 };
 
 }  // namespace signet

@@ -10,6 +10,7 @@
 #include "agent/config/owned_path.h"
 #include "agent/config/table_reader.h"
 #include "agent/config/toml_guard.h"
+#include "protocol/signed_note.h"
 
 namespace signet {
 namespace {
@@ -17,7 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 5> kRootKeys{"agent", "log", "limits", "pinentry", "module"};
+constexpr std::array<std::string_view, 6> kRootKeys{"agent",    "log",        "limits",
+                                                    "pinentry", "checkpoint", "module"};
 constexpr std::array<std::string_view, 7> kAgentKeys{
     "mode", "socket", "state", "policy", "discover-modules", "shared-keys", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
@@ -25,6 +27,9 @@ constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
     "pipelined-calls", "waiting-calls",       "frame-deadline",       "write-deadline"};
 constexpr std::array<std::string_view, 3> kPinentryKeys{"program", "tty", "timeout"};
+constexpr std::array<std::string_view, 7> kCheckpointKeys{"signer",  "key",  "origin",  "directory",
+                                                          "anchors", "file", "interval"};
+constexpr std::array<std::string_view, 3> kSigners{"process", "key", "off"};
 constexpr std::array<std::string_view, 9> kModuleKeys{
     "name", "path", "environment", "init-args", "sessions", "shared", "removable", "deadlines", "pin"};
 constexpr std::array<std::string_view, 4> kDeadlineKeys{"discovery", "login", "sign", "generate"};
@@ -85,6 +90,40 @@ void read_pinentry(ConfigFault& fault, const toml::value& value, PinentrySetting
   table.read("program", pinentry.program);
   table.read("tty", pinentry.tty);
   table.read("timeout", pinentry.timeout);
+}
+
+void read_anchors(TableReader& table, CheckpointConfig& checkpoint) {
+  std::vector<std::string> paths;
+  table.read("anchors", paths);
+  for (const std::string& path : paths) {
+    if (!path.starts_with('/')) table.fail("anchors", "must be absolute paths: \"" + path + "\" is none.");
+    checkpoint.anchors.emplace_back(path);
+  }
+}
+
+void read_checkpoint(ConfigFault& fault, const toml::value& value, CheckpointConfig& checkpoint) {
+  TableReader table(fault, value, "checkpoint", kCheckpointKeys);
+  std::string signer = "process";
+  table.one_of("signer", signer, kSigners);
+  using Signer = CheckpointConfig::Signer;
+  checkpoint.signer = signer == "off" ? Signer::Off : signer == "key" ? Signer::Key : Signer::Process;
+  table.read("key", checkpoint.key);
+  if ((checkpoint.signer == Signer::Key) == checkpoint.key.empty())
+    table.fail("key", "names the enrolled key that signs: it goes with signer = \"key\", and with no other.");
+  table.read("origin", checkpoint.origin);
+  if (!checkpoint.origin.empty() && !is_note_key_name(checkpoint.origin))
+    table.fail("origin", "must be a name without spaces and \"+\", as \"example.com/signet/release\".");
+  fs::path directory, file;
+  table.read("directory", directory);
+  table.read("file", file);
+  if (table.has("directory")) checkpoint.directory = directory;
+  if (table.has("file")) checkpoint.file = file;
+  read_anchors(table, checkpoint);
+  table.read("interval", checkpoint.interval);
+  if (checkpoint.interval < std::chrono::seconds(1)) table.fail("interval", "must be at least \"1s\".");
+  const bool goes_somewhere = !checkpoint.anchors.empty() || checkpoint.file;
+  if (checkpoint.signer == Signer::Off && goes_somewhere)
+    table.fail("signer", "is \"off\": without checkpoints there is nothing for anchors and file.");
 }
 
 void read_deadlines(ConfigFault& fault, const toml::value& value, Deadlines& deadlines) {
@@ -162,6 +201,8 @@ Config read_root(ConfigFault& fault, const toml::value& value) {
   root.sub_table("log", [&](const toml::value& inner) { read_log(fault, inner, config); });
   root.sub_table("limits", [&](const toml::value& inner) { read_limits(fault, inner, config.limits); });
   root.sub_table("pinentry", [&](const toml::value& inner) { read_pinentry(fault, inner, config.pinentry); });
+  root.sub_table("checkpoint",
+                 [&](const toml::value& inner) { read_checkpoint(fault, inner, config.checkpoint); });
   root.each_table("module", [&](const toml::value& inner) { read_module(fault, inner, config); });
   return config;
 }
@@ -219,6 +260,7 @@ std::vector<std::string> known_config_keys() {
   add("log", kLogKeys);
   add("limits", kLimitKeys);
   add("pinentry", kPinentryKeys);
+  add("checkpoint", kCheckpointKeys);
   add("module", kModuleKeys);
   add("module.deadlines", kDeadlineKeys);
   add("module.pin", kPinKeys);

@@ -2,6 +2,7 @@
 #include <openssl/rand.h>
 
 #include "agent/ledger/ledger_store.h"
+#include "agent/ledger/quarantine_rules.h"
 
 namespace signet {
 namespace {
@@ -59,7 +60,7 @@ Result<void> LedgerStore::begin_quarantine(const QuarantineCause& cause) {
   if (RAND_bytes(name.data(), static_cast<int>(name.size())) != 1)
     return Error{ErrorName::Internal, "The system gives no random numbers. Nothing was changed."};
   auto begun = quarantine_.begin(cause);
-  if (begun) checkpoints_.start_branch(to_hex(name));
+  if (begun && loses_history(cause.why)) checkpoints_.start_branch(to_hex(name));
   return begun;
 }
 

@@ -11,6 +11,7 @@ LedgerWriter::LedgerWriter(std::unique_ptr<LedgerStore> store, const LedgerOptio
     : store_(std::move(store)),
       queue_limit_(options.queue),
       group_limit_(options.group),
+      on_commit_(options.on_commit),
       on_group_(options.on_group) {
   start();
 }
@@ -67,6 +68,7 @@ void LedgerWriter::run_group(Group& group) {
   const bool writes =
       std::any_of(calls.begin(), calls.end(), [](const LedgerCall* call) { return call->writes(); });
   const auto error = attempt(calls, writes);
+  if (!error && writes && on_commit_) on_commit_();
   if (on_group_) on_group_(calls.size(), !error);
   if (!error) return;
   // A disk that cannot be written can often still be read.

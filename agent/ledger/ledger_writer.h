@@ -51,6 +51,7 @@ class LedgerWriter {
 
   const std::unique_ptr<LedgerStore> store_;  // the thread's alone
   const std::size_t queue_limit_, group_limit_;
+  const std::function<void()> on_commit_;
   const std::function<void(std::size_t, bool)> on_group_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,6 +1,7 @@
 #include "agent/service/key_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include "agent/service/parameters.h"
@@ -33,22 +34,23 @@ Result<void> check_key_name(std::string_view name) {
 
 Result<void> check_key_uses(const std::vector<std::string>& uses) {
   if (uses.empty())
-    return invalid_parameter("uses", "Say what the key is for: tuf, approval, or message and/or digest.");
+    return invalid_parameter("uses",
+                             "Say what the key is for: tuf, approval, checkpoint, or message and/or digest.");
   for (const std::string& use : uses) {
-    if (use != "tuf" && use != "approval" && use != "message" && use != "digest")
-      return invalid_parameter(
-          "uses",
-          "There is no use \"" + use + "\": a key is for tuf, for approval, or for message and/or digest.");
+    if (use != "tuf" && use != "approval" && use != "checkpoint" && use != "message" && use != "digest")
+      return invalid_parameter("uses",
+                               "There is no use \"" + use +
+                                   "\": a key is for tuf, approval, checkpoint, or message and/or digest.");
     if (std::count(uses.begin(), uses.end(), use) > 1)
       return invalid_parameter("uses", "The use " + use + " is named twice.");
   }
   if (uses.size() == 1) return {};
   for (const std::string& use : uses)
-    if (use == "tuf" || use == "approval")
+    if (use == "tuf" || use == "approval" || use == "checkpoint")
       return Error{ErrorName::PolicyDenied,
                    "A key for " + use +
                        " signs nothing else: a signature over bytes that the agent cannot read could be one "
-                       "over metadata or over an approval. Use a second key for the rest.",
+                       "over metadata, an approval or a checkpoint. Use a second key for the rest.",
                    {{"rule", use + "-excludes-" + (uses[0] == use ? uses[1] : uses[0])}}};
   return {};
 }

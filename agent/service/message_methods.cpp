@@ -174,8 +174,10 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
     co_return error;
   }
   record_outcome(state, **ledger, *intent, "signed", who);
-  boost::json::object reply{
-      {"signature", to_base64(*signature)}, {"scheme", to_string(parsed->scheme)}, {"event", nullptr}};
+  boost::json::object reply{{"signature", to_base64(*signature)},
+                            {"scheme", to_string(parsed->scheme)},
+                            {"event", nullptr},
+                            {"record", *intent}};
   co_return reply;
 }
 

@@ -160,7 +160,8 @@ boost::json::object reply_json(const Plan& plan, boost::json::array results,
                              {"version", plan.candidate.version},
                              {"results", std::move(results)},
                              {"earlier", boost::json::array(earlier.begin(), earlier.end())},
-                             {"warnings", boost::json::array(warnings.begin(), warnings.end())}};
+                             {"warnings", boost::json::array(warnings.begin(), warnings.end())},
+                             {"record", nullptr}};
   return {{"result", std::move(result)}, {"event", nullptr}};
 }
 
@@ -228,7 +229,9 @@ awaitable<Reply> sign_plan(ServiceState& state, Ledger& ledger, Plan plan, Event
   const auto released = co_await ledger.finish(reservation->id, std::move(signatures.outcomes));
   if (!released) co_return released.error();
   if (!any) co_return *signatures.first_error;
-  co_return reply_json(plan, std::move(signatures.results), reservation->signatures);
+  auto reply = reply_json(plan, std::move(signatures.results), reservation->signatures);
+  reply.at("result").as_object()["record"] = *released;
+  co_return reply;
 }
 
 awaitable<Reply> check_plan(Ledger& ledger, Plan plan) {

@@ -8,6 +8,8 @@
 namespace signet {
 
 void add_status_methods(ServiceState& state, MethodTable& table);  // Status, CreateLedger, ReadLedger
+// ReadCheckpoint, ReadProof, CheckLedger, ClearQuarantine
+void add_checkpoint_methods(ServiceState& state, MethodTable& table);
 void add_token_methods(ServiceState& state,
                        MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken, ResetPinBudget
 void add_watch_methods(ServiceState& state, MethodTable& table);  // Watch

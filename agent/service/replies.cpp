@@ -88,6 +88,28 @@ boost::json::object to_json(const RecordRow& record) {
   return {{"sequence", record.sequence}, {"time", record.time}, {"statement", record.statement}};
 }
 
+boost::json::object to_json(const Quarantine& quarantine) {
+  return {{"since", quarantine.since}, {"why", quarantine.why}, {"anchor", quarantine.anchor}};
+}
+
+boost::json::object to_json(const CheckpointerState& state, const KeptCheckpoint& newest) {
+  boost::json::object json{{"origin", state.origin},
+                           {"verifierKey", nullptr},
+                           {"size", newest.size},
+                           {"fault", nullptr},
+                           {"failedWrites", state.failed_writes}};
+  if (!state.verifier_key.empty()) json["verifierKey"] = state.verifier_key;
+  if (state.fault) json["fault"] = state.fault->message;
+  return json;
+}
+
+boost::json::object to_json(const LedgerFinding& finding) {
+  return {{"name", finding.name},
+          {"sequence", finding.sequence},
+          {"warning", finding.warning},
+          {"message", finding.message}};
+}
+
 boost::json::object fault_json(const Error& error) {
   boost::json::object parameters = error.parameters;
   parameters["message"] = error.message;

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "agent/checkpoint/checkpointer.h"
 #include "agent/ledger/ledger.h"
 #include "agent/tokens/token_service.h"
 
@@ -14,6 +15,9 @@ boost::json::object to_json(const TokenDescription& token);
 boost::json::object to_json(const KeyEvidence& evidence);
 boost::json::object to_json(const LedgerKey& key);
 boost::json::object to_json(const RecordRow& record);
+boost::json::object to_json(const Quarantine& quarantine);
+boost::json::object to_json(const CheckpointerState& state, const KeptCheckpoint& newest);
+boost::json::object to_json(const LedgerFinding& finding);
 // A per-key failure: {error, parameters with "message"}.
 boost::json::object fault_json(const Error& error);
 

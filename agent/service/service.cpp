@@ -16,7 +16,7 @@ Service::Service(boost::asio::any_io_executor executor, TokenService& tokens,
 
 boost::asio::awaitable<void> Service::start(std::function<void(Ledger*)> on_ledger) {
   state_.on_ledger = std::move(on_ledger);
-  auto ledger = Ledger::open(state_.state_directory);
+  auto ledger = open_ledger(state_.state_directory, ledger_options(state_));
   if (!ledger) {
     const Error error = ledger.error();
     if (error.name == ErrorName::NotInitialised) {
@@ -34,6 +34,11 @@ boost::asio::awaitable<void> Service::start(std::function<void(Ledger*)> on_ledg
     co_return;
   }
   state_.keys.load(std::move(*keys));
+  if (const auto compared = co_await attach_checkpoints(state_, **ledger); !compared) {
+    spdlog::error("The ledger cannot be held against its checkpoints: {}", compared.error().message);
+    state_.ledger_fault = compared.error();
+    co_return;
+  }
   state_.ledger = std::move(*ledger);
   if (state_.on_ledger) state_.on_ledger(state_.ledger.get());
 }
@@ -41,6 +46,7 @@ boost::asio::awaitable<void> Service::start(std::function<void(Ledger*)> on_ledg
 MethodTable Service::methods() {
   MethodTable table;
   add_status_methods(state_, table);
+  add_checkpoint_methods(state_, table);
   add_token_methods(state_, table);
   add_watch_methods(state_, table);
   add_key_methods(state_, table);

@@ -28,6 +28,8 @@ class Service {
   void configure(ServiceSettings settings) { state_.settings = std::move(settings); }
   // Not null. Calls that have begun keep the policy that they began with.
   void set_policy(LoadedPolicyPtr policy) { state_.policy = std::move(policy); }
+  // Before start(); outlives this.
+  void use_checkpoints(Checkpointer& checkpoints) { state_.checkpoints = &checkpoints; }
   void count_connections(std::function<std::size_t()> count) { state_.connections = std::move(count); }
 
  private:

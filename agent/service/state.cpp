@@ -20,6 +20,18 @@ Result<Ledger*> require_ledger(const ServiceState& state) {
                    state.state_directory.string() + ")."};
 }
 
+LedgerOptions ledger_options(const ServiceState& state) {
+  LedgerOptions options;
+  if (state.checkpoints)
+    options.on_commit = [checkpoints = state.checkpoints] { checkpoints->records_written(); };
+  return options;
+}
+
+boost::asio::awaitable<Result<void>> attach_checkpoints(ServiceState& state, Ledger& ledger) {
+  if (!state.checkpoints) co_return Result<void>();
+  co_return co_await state.checkpoints->attach(ledger);
+}
+
 Requester requester(const Peer& peer) {
   Requester who;
   who.uid = peer.uid;

@@ -8,7 +8,9 @@
 #include <set>
 #include <string>
 
+#include "agent/checkpoint/checkpointer.h"
 #include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_options.h"
 #include "agent/policy/policy_file.h"
 #include "agent/service/approval_watch.h"
 #include "agent/service/key_book.h"
@@ -37,6 +39,7 @@ struct ServiceState {
   std::unique_ptr<Ledger> ledger;  // null: not initialised, or not usable (then ledger_fault says why)
   std::optional<Error> ledger_fault;
   std::function<void(Ledger*)> on_ledger;    // told when CreateLedger made one
+  Checkpointer* checkpoints = nullptr;       // null: no checkpoints are signed
   std::function<std::size_t()> connections;  // how many clients are connected
   KeyBook keys;
   MetadataCache metadata;
@@ -46,6 +49,12 @@ struct ServiceState {
 
 // NotInitialised ("signet init") or LedgerUnavailable.
 Result<Ledger*> require_ledger(const ServiceState& state);
+
+// How this agent opens and creates its ledger.
+LedgerOptions ledger_options(const ServiceState& state);
+// Holds a ledger that was opened or made against what lies outside it, and has checkpoints signed from now
+// on.
+boost::asio::awaitable<Result<void>> attach_checkpoints(ServiceState& state, Ledger& ledger);
 
 Requester requester(const Peer& peer);
 

@@ -14,6 +14,14 @@ using Reply = Result<boost::json::object>;
 
 constexpr std::int64_t kMaxRecordsPerRead = 1000;
 
+awaitable<void> describe_checkpoints(ServiceState& state, Ledger& ledger, boost::json::object& reply) {
+  if (const auto quarantine = co_await ledger.quarantine(); quarantine && *quarantine)
+    reply["quarantine"] = to_json(**quarantine);
+  if (!state.checkpoints) co_return;
+  if (const auto newest = co_await ledger.checkpoint(); newest)
+    reply["checkpoint"] = to_json(state.checkpoints->state(), *newest);
+}
+
 awaitable<Reply> status(ServiceState& state) {
   boost::json::array modules;
   const auto described = co_await state.tokens.modules();
@@ -27,6 +35,8 @@ awaitable<Reply> status(ServiceState& state) {
       {"ledger", nullptr},
       {"ledgerFault", nullptr},
       {"modules", std::move(modules)},
+      {"checkpoint", nullptr},
+      {"quarantine", nullptr},
       {"connections", static_cast<std::int64_t>(state.connections ? state.connections() : 0)}};
   if (state.ledger_fault) reply["ledgerFault"] = state.ledger_fault->message;
   if (state.ledger) {
@@ -35,6 +45,7 @@ awaitable<Reply> status(ServiceState& state) {
       reply["ledger"] = to_json(*summary);
     else
       reply["ledgerFault"] = summary.error().message;
+    co_await describe_checkpoints(state, *state.ledger, reply);
   }
   co_return reply;
 }
@@ -45,8 +56,10 @@ awaitable<Reply> create_ledger(ServiceState& state) {
                     "There is a ledger in " + state.state_directory.string() +
                         " already; it is never replaced. Use another state directory for another ledger.",
                     {{"kind", "ledger"}, {"name", state.state_directory.string()}}};
-  auto ledger = Ledger::create(state.state_directory);
+  auto ledger = signet::create_ledger(state.state_directory, ledger_options(state));
   if (!ledger) co_return ledger.error();
+  if (const auto attached = co_await attach_checkpoints(state, **ledger); !attached)
+    co_return attached.error();
   state.ledger = std::move(*ledger);
   if (state.on_ledger) state.on_ledger(state.ledger.get());
   const auto summary = co_await state.ledger->summary();

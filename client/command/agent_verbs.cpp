@@ -27,12 +27,37 @@ std::string ledger_line(const AgentStatus& status, const Paint& paint) {
   return "  ledger   " + paint(Color::Notice, "none yet, so nothing is signed: run \"signet init\"") + "\n";
 }
 
+// What is signed of the ledger, and what stands in the way of signing.
+std::string checkpoint_lines(const AgentStatus& status, const Paint& paint) {
+  std::string text;
+  if (status.checkpoint) {
+    text += "  log      " + printable(status.checkpoint->origin) + ", checkpoint of " +
+            count_of(static_cast<std::size_t>(status.checkpoint->size), "record", "records") + "\n";
+    if (status.checkpoint->fault)
+      text += "           " +
+              paint(Color::Bad, "no checkpoint is signed: " + printable(*status.checkpoint->fault)) + "\n";
+    if (status.checkpoint->failed_writes > 0)
+      text += "           " +
+              paint(Color::Bad, std::to_string(status.checkpoint->failed_writes) +
+                                    " writes to anchors or sinks failed; see the agent's log") +
+              "\n";
+  }
+  if (status.quarantine)
+    text += "  " +
+            paint(Color::Bad, "QUARANTINE since " + printable(status.quarantine->since) + " (" +
+                                  printable(status.quarantine->why) + ": " +
+                                  printable(status.quarantine->anchor) +
+                                  "). Each role signs again after \"signet repository observe\".") +
+            "\n";
+  return text;
+}
+
 std::string status_text(const AgentStatus& status, const Paint& paint) {
   std::string text = "The agent runs: signetd " + printable(status.version) + ", process " +
                      std::to_string(status.pid) + ", since " + printable(status.started) + ".\n" +
                      "  socket   " + printable(status.socket) + "\n  state    " + printable(status.state) +
-                     "\n" + ledger_line(status, paint) + "  clients  " + std::to_string(status.connections) +
-                     " connected\n";
+                     "\n" + ledger_line(status, paint) + checkpoint_lines(status, paint) + "  clients  " +
+                     std::to_string(status.connections) + " connected\n";
   if (status.modules.empty())
     return text +
            "It knows no PKCS#11 module: install one (e.g. softhsm2, opensc, ykcs11) or configure it.\n";

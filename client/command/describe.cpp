@@ -26,6 +26,18 @@ value fault_json(const std::optional<Error>& fault) {
 
 }  // namespace
 
+object to_json(const CheckpointInfo& checkpoint) {
+  return {{"origin", checkpoint.origin},
+          {"verifierKey", or_null(checkpoint.verifier_key)},
+          {"size", checkpoint.size},
+          {"fault", or_null(checkpoint.fault)},
+          {"failedWrites", checkpoint.failed_writes}};
+}
+
+object to_json(const QuarantineInfo& quarantine) {
+  return {{"since", quarantine.since}, {"why", quarantine.why}, {"anchor", quarantine.anchor}};
+}
+
 object to_json(const LedgerInfo& ledger) {
   return {{"id", ledger.id}, {"records", ledger.records}};
 }
@@ -43,6 +55,8 @@ object to_json(const AgentStatus& status) {
           {"state", status.state},
           {"ledger", status.ledger ? value(to_json(*status.ledger)) : value(nullptr)},
           {"ledgerFault", or_null(status.ledger_fault)},
+          {"checkpoint", status.checkpoint ? value(to_json(*status.checkpoint)) : value(nullptr)},
+          {"quarantine", status.quarantine ? value(to_json(*status.quarantine)) : value(nullptr)},
           {"modules", to_json(status.modules)},
           {"connections", status.connections}};
 }

@@ -21,11 +21,10 @@ struct KeyArguments {
 
 const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
                                               "rsa-3072",   "rsa-4096",   "ed25519"};
-const std::vector<std::string> kUses = {"tuf", "message", "digest", "approval"};
+const std::vector<std::string> kUses = {"tuf", "message", "digest", "approval", "checkpoint"};
 constexpr std::string_view kUseHelp =
-    "What the key is for: tuf (metadata), approval (of requests), message, digest; may be given twice. tuf "
-    "and "
-    "approval exclude all others for the life of the key.";
+    "What the key is for: tuf (metadata), approval (of requests), checkpoint (of the ledger), message, "
+    "digest; may be given twice. The first three exclude all others for the life of the key.";
 
 std::string comma_list(const std::vector<std::string>& all) {
   std::string text;

@@ -4,6 +4,7 @@
 
 #include "client/command/describe.h"
 #include "client/command/message_input.h"
+#include "client/command/proof_output.h"
 #include "client/command/session.h"
 #include "client/command/verbs.h"
 #include "client/file_io.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct MessageArguments {
   std::string file, signature;
-  std::optional<std::string> key, public_key, scheme, output, digest;
+  std::optional<std::string> key, public_key, scheme, output, digest, proof;
   bool hash = false, raw = false, wait = false, no_wait = false;
 };
 
@@ -90,6 +91,9 @@ Result<Outcome> sign(Session& session, const MessageArguments& arguments) {
   if (!agent) return agent.error();
   auto signature = session.with_pin([&] { return (*agent)->sign_message(*call, session.events(waiting)); });
   if (!signature) return signature.error();
+  if (arguments.proof)
+    if (auto proved = write_signature_proof(session, signature->record, *arguments.proof); !proved)
+      return proved.error();
   const std::string encoded = to_base64(signature->signature);
   const std::string text = arguments.raw ? std::string(as_text(signature->signature)) : encoded + "\n";
   boost::json::object json;
@@ -152,6 +156,8 @@ void add_sign(Verb& root) {
               "Sign this digest; the key must be enrolled for digests.");
   verb.choice("--scheme", "SCHEME", &arguments->scheme, kSchemes, kSchemeHelp);
   verb.option("-o,--output", "OUT", &arguments->output, "Write the signature to OUT.");
+  verb.option("--proof", "PROOF", &arguments->proof,
+              "Write the proof that the ledger has the signature to PROOF (C2SP tlog-proof).");
   verb.flag("--raw", &arguments->raw, "Write the signature's bytes, not base64.");
   verb.flag("--wait", &arguments->wait,
             "Wait for a person (touch, PIN, a token to insert) also where there is no terminal.");

@@ -27,6 +27,10 @@ constexpr const char* kText =
     "  signet tuf sign --role releases --key release-a drafts/new.json\n";
 
 Result<Outcome> sign(Session& session, const TufSignArguments& arguments) {
+  if (arguments.proof && (arguments.files.size() > 1 || arguments.dry_run))
+    return Error{ErrorName::InvalidParameter,
+                 "--proof is for one FILE that is signed: a proof is of one record.",
+                 {{"parameter", "--proof"}}};
   Outcome all;
   boost::json::array files;
   for (const auto& file : arguments.files) {
@@ -72,6 +76,8 @@ void add_tuf_sign(Verb& group) {
   verb.option("--save-released", "FILE", &arguments->save_released,
               "Where the version was released with other bytes: write what was released, with its "
               "signatures, to FILE.");
+  verb.option("--proof", "PROOF", &arguments->proof,
+              "Write the proof that the ledger has the signature to PROOF (C2SP tlog-proof). For one FILE.");
   verb.flag("--wait", &arguments->wait,
             "Wait for a person (touch, PIN, a token to insert) also where there is no terminal.");
   verb.flag("--no-wait", &arguments->no_wait, "Wait for nobody, even at a terminal.");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/command/describe.h"
+#include "client/command/proof_output.h"
 #include "client/command/tuf_results.h"
 #include "client/file_io.h"
 #include "client/tuf/merge_signatures.h"
@@ -90,6 +91,7 @@ std::vector<std::string> unlock_for_results(Session& session, const std::vector<
 }
 
 void take_results(SignedMetadata& all, SignedMetadata more) {
+  all.record = more.record;
   for (auto& result : more.results) {
     const auto old = std::find_if(all.results.begin(), all.results.end(),
                                   [&](const SignatureInfo& one) { return one.keyid == result.keyid; });
@@ -178,6 +180,9 @@ Result<Outcome> sign_file(Session& session, const TufSignArguments& arguments, c
   if (!arguments.dry_run) {
     if (auto written = replace_file(file, task->text, text); !written) return written.error();
     report.written = true;
+    if (arguments.proof)
+      if (auto proved = write_signature_proof(session, result->record, *arguments.proof); !proved)
+        return proved.error();
   }
   auto after = parse_metadata_file(text);
   if (after) report.after = std::move(*after);

@@ -13,7 +13,7 @@ namespace signet::client {
 
 struct TufSignArguments {
   std::vector<std::string> files, keys;
-  std::optional<std::string> repository, role, save_released;
+  std::optional<std::string> repository, role, save_released, proof;
   bool dry_run = false, supersede = false, accept_lower_threshold = false, observe = false;
   bool wait = false, no_wait = false;
 };

@@ -13,6 +13,7 @@ void add_tuf_verbs(Verb& root);         // tuf …
 void add_message_verbs(Verb& root);     // sign, verify
 void add_policy_verbs(Verb& root);      // policy …
 void add_request_verbs(Verb& root);     // request …
+void add_ledger_verbs(Verb& root);      // ledger …
 void add_call_verb(Verb& root);         // call
 
 inline void add_verbs(Verb root) {
@@ -24,6 +25,7 @@ inline void add_verbs(Verb root) {
   add_message_verbs(root);
   add_policy_verbs(root);
   add_request_verbs(root);
+  add_ledger_verbs(root);
   add_call_verb(root);
 }
 

@@ -12,7 +12,8 @@ VERBS = {"init", "status", "token list", "token init", "token unlock", "token lo
          "key generate", "key enrol", "key list", "key show", "key retire", "repository create", "repository adopt",
          "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "policy show",
          "policy check", "policy explain", "request list", "request show", "request approve", "request deny",
-         "request sign", "call"}
+         "request sign", "ledger export", "ledger verify", "ledger proof", "ledger verify-proof", "ledger check",
+         "ledger clear-quarantine", "call"}
 HEAD = """# The `signet` command
 
 What `signet --help`, and `--help` after each verb, prints; a test holds this page against it

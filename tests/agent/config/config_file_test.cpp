@@ -138,7 +138,15 @@ path = "/usr/lib/two.so"
 TEST_CASE("a bad configuration names its file, line and key, and what to write") {
   const BadCase bad = GENERATE(values<BadCase>({
       {"[agent]\n\nsokcet = \"/x\"\n", "signet.toml:3: agent.sokcet: ", "There is: mode, socket"},
-      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, module"},
+      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, checkpoint, module"},
+      {"[checkpoint]\nsigner = \"nobody\"\n", "signet.toml:2: checkpoint.signer: ", "process, key, off"},
+      {"[checkpoint]\nsigner = \"key\"\n", "signet.toml:1: checkpoint.key: ", "goes with signer"},
+      {"[checkpoint]\nkey = \"log\"\n", "signet.toml:2: checkpoint.key: ", "goes with signer"},
+      {"[checkpoint]\norigin = \"my log\"\n", "signet.toml:2: checkpoint.origin: ", "without spaces"},
+      {"[checkpoint]\nanchors = [\"here\"]\n", "signet.toml:2: checkpoint.anchors: ", "absolute"},
+      {"[checkpoint]\ninterval = \"900ms\"\n", "signet.toml:2: checkpoint.interval: ", "at least"},
+      {"[checkpoint]\nsigner = \"off\"\nfile = \"/x\"\n",
+       "signet.toml:2: checkpoint.signer: ", "nothing for"},
       {"[agent]\nmode = \"server\"\n", "signet.toml:2: agent.mode: ", "personal, system"},
       {"[agent]\nsocket = \"here.sock\"\n", "signet.toml:2: agent.socket: ", "absolute"},
       {"[agent]\nmode = \"system\"\ndiscover-modules = true\n",
