@@ -425,8 +425,7 @@ RecordProofInfo proof_of(const Statements& all, std::uint64_t index) {
   info.statement = all[index];
   info.index = static_cast<std::int64_t>(index);
   const auto proof = merkle_inclusion_proof(index, all.size(), tree.reader());
-  for (const MerkleHash& hash : *proof)
-    info.proof.push_back(merkle_hash_text(hash));
+  for (const MerkleHash& hash : *proof) info.proof.push_back(merkle_hash_text(hash));
   info.checkpoint = signed_checkpoint(all);
   return info;
 }

@@ -237,12 +237,12 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("ReadProof", {{"sequence", 1}});
   held.call("ClearQuarantine", {{"repository", nullptr}, {"role", nullptr}, {"reason", "a test"}});
   std::set<std::string> expected = names(agent_idl().methods);
-  expected.erase("CreateLedger");  // answered with AlreadyExists here
-  expected.erase("Watch");         // never ends: tests/emulated_yubikey/hotplug_test.py
+  expected.erase("CreateLedger");    // answered with AlreadyExists here
+  expected.erase("Watch");           // never ends: tests/emulated_yubikey/hotplug_test.py
   expected.erase("ReadCheckpoint");  // no checkpoints here
   expected.erase("ReadProof");
   expected.erase("ClearQuarantine");  // there is none
-  expected.erase("InitToken");     // not by these tokens
+  expected.erase("InitToken");        // not by these tokens
   expected.erase("UnlockToken");
   expected.erase("LockToken");
   for (const char* optional : {"InitToken", "UnlockToken", "LockToken"}) held.answered.erase(optional);
