@@ -19,6 +19,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "agent/ask_person.h"
 #include "agent/checkpoint/checkpointer.h"
 #include "agent/config/module_discovery.h"
 #include "agent/config/state_directory.h"
@@ -30,6 +31,7 @@
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/token_service_factory.h"
 #include "agent/varlink/listener.h"
+#include "agent/varlink/peer.h"
 #include "agent/varlink/server.h"
 #include "protocol/idl.h"
 
@@ -86,13 +88,17 @@ class Daemon {
         tokens_(make_token_service(loop_.get_executor(), modules_, budget_)),
         checkpointer_(
             make_checkpointer(loop_.get_executor(), config_.checkpoint, *tokens_, places_.state.path())),
-        service_(loop_.get_executor(), *tokens_, places_.state.path(), places_.listener.path()),
+        pinentry_(loop_.get_executor(), own_environment()),
+        service_(loop_.get_executor(), *tokens_, places_.state.path(), places_.listener.path(),
+                 config_.system ? JwksOwnership::System : JwksOwnership::Own),
         dispatcher_(agent_idl(), service_.methods(), service_info()),
         server_(loop_.get_executor(), dispatcher_,
                 config_.system ? system_rule() : same_uid_rule(::geteuid()), config_.limits),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP) {
     service_.count_connections([this] { return server_.connections(); });
     service_.configure(settings());
+    service_.ask_through(ask_by_pinentry(pinentry_));
+    pinentry_.configure(config_.pinentry);
     spdlog::info("the policy is {}", policy->source);
     service_.set_policy(std::move(policy));
     if (checkpointer_) service_.use_checkpoints(*checkpointer_);
@@ -116,7 +122,6 @@ class Daemon {
  private:
   ServiceSettings settings() const {
     ServiceSettings settings;
-    settings.shared_keys = config_.shared_keys;
     settings.verify_every_message = config_.verify_every_message;
     return settings;
   }
@@ -155,6 +160,7 @@ class Daemon {
   awaitable<void> stop() {
     ::sd_notify(0, "STOPPING=1");
     remove_socket();
+    pinentry_.shut_down();  // a person may take longer than the drain
     co_await server_.drain(drain_deadline(modules_));
     if (checkpointer_) co_await checkpointer_->stop();
     co_await tokens_->drain(kTokensDrain);
@@ -195,6 +201,7 @@ class Daemon {
     config_ = std::move(*read);
     set_up_logging(config_.log_format, config_.log_level);
     server_.set_limits(config_.limits);
+    pinentry_.configure(config_.pinentry);
     service_.configure(settings());
     modules_ = all_modules(config_, standard_places());
     tokens_->reload(modules_);
@@ -209,6 +216,7 @@ class Daemon {
   std::vector<ModuleConfig> modules_;
   std::unique_ptr<ReloadableTokenService> tokens_;
   std::unique_ptr<Checkpointer> checkpointer_;  // null: none are signed
+  Pinentry pinentry_;
   Service service_;
   Dispatcher dispatcher_;
   Server server_;
@@ -237,6 +245,12 @@ int check_policy(const fs::path& file) {
 }
 
 int run_daemon(const DaemonOptions& options) {
+  if (::geteuid() == overflow_uid())
+    return fail(
+        {ErrorName::PermissionDenied,
+         "The agent runs as the overflow uid (" + std::to_string(overflow_uid()) +
+             "), which stands for everybody of another user namespace. Run it under a uid of its own."},
+        1);
   Result<Config> config = read_configuration(options);
   if (!config) return fail(config.error(), kBadConfiguration);
   set_up_logging(config->log_format, config->log_level);

@@ -159,6 +159,7 @@ Result<SignedMetadata> read_signed(const object& json) {
   metadata.earlier = reader.objects("earlier");
   metadata.warnings = reader.texts("warnings");
   metadata.record = reader.optional_number("record");
+  metadata.difference = reader.optional_text("difference");
   return reader.finish(std::move(metadata));
 }
 

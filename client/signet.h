@@ -155,7 +155,8 @@ struct SignedMetadata {
   std::vector<SignatureInfo> results;
   std::vector<boost::json::object> earlier;
   std::vector<std::string> warnings;
-  std::optional<std::int64_t> record;  // sequence of the outcome's record
+  std::optional<std::int64_t> record;     // sequence of the outcome's record
+  std::optional<std::string> difference;  // for people, several lines; absent from an older agent
 };
 
 struct MessageSignature {

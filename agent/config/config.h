@@ -87,7 +87,6 @@ struct Config {
   LogFormat log_format = LogFormat::Text;
   bool discover_modules = true;  // never in system mode
   std::vector<ModuleConfig> modules;
-  std::vector<std::string> shared_keys;  // names of keys that may serve several roles of one type
   bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
   PinentrySettings pinentry;

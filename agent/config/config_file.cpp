@@ -20,8 +20,8 @@ using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 6> kRootKeys{"agent",    "log",        "limits",
                                                     "pinentry", "checkpoint", "module"};
-constexpr std::array<std::string_view, 7> kAgentKeys{
-    "mode", "socket", "state", "policy", "discover-modules", "shared-keys", "verify-every-message"};
+constexpr std::array<std::string_view, 6> kAgentKeys{
+    "mode", "socket", "state", "policy", "discover-modules", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
 constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
@@ -57,7 +57,6 @@ void read_agent(ConfigFault& fault, const toml::value& value, Config& config) {
   if (config.system && config.discover_modules)
     table.fail("discover-modules",
                "must be false in system mode: only modules that are named here are loaded.");
-  table.read("shared-keys", config.shared_keys);
   table.read("verify-every-message", config.verify_every_message);
 }
 

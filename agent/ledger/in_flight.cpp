@@ -35,6 +35,15 @@ std::optional<InFlightReservation> InFlight::take(std::int64_t id) {
   return reservation;
 }
 
+std::set<std::int64_t> InFlight::versions(std::int64_t role) const {
+  std::set<std::int64_t> found;
+  // Versions are 1 or more, so {role, 0} is before all of the role's.
+  for (auto entry = by_version_.lower_bound({role, 0});
+       entry != by_version_.end() && entry->first.first == role; ++entry)
+    found.insert(entry->first.second);
+  return found;
+}
+
 bool InFlight::other_bytes(std::int64_t role, std::int64_t version, const std::string& digest) const {
   const auto [first, last] = by_version_.equal_range({role, version});
   return std::any_of(first, last, [&](const auto& entry) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ class InFlight {
   bool contains(std::int64_t id) const { return reservations_.contains(id); }
   bool empty() const { return reservations_.empty(); }
 
+  // The versions of a role that are in flight.
+  std::set<std::int64_t> versions(std::int64_t role) const;
   // Other bytes of this version, in any epoch.
   bool other_bytes(std::int64_t role, std::int64_t version, const std::string& digest) const;
   // The key signs metadata of this type for another role (of any repository).

@@ -140,6 +140,13 @@ class SqliteLedger final : public Ledger {
           return store.repositories().observed(repository, role);
         });
   }
+  awaitable<Result<std::optional<ReleasedPayload>>> last_released(std::string repository,
+                                                                  std::string role) override {
+    return read<std::optional<ReleasedPayload>>(
+        [repository = std::move(repository), role = std::move(role)](LedgerStore& store) {
+          return store.repositories().last_released(repository, role);
+        });
+  }
   awaitable<Result<std::vector<std::string>>> observe(std::string repository, ObservedMetadata metadata,
                                                       std::vector<std::string> restart_roles,
                                                       Requester who) override {
@@ -163,6 +170,14 @@ class SqliteLedger final : public Ledger {
                                 [reservation, outcomes = std::move(outcomes)](LedgerStore& store) {
                                   return store.reservations().finish(reservation, outcomes);
                                 });
+  }
+
+  awaitable<Result<std::int64_t>> other_versions(std::string repository, std::string role,
+                                                 std::int64_t version, std::chrono::seconds period) override {
+    return read<std::int64_t>(
+        [repository = std::move(repository), role = std::move(role), version, period](LedgerStore& store) {
+          return store.reservations().other_versions(repository, role, version, period);
+        });
   }
 
   awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,

@@ -66,6 +66,10 @@ class Ledger {
   // The newest observed metadata of a role; nothing if none was observed.
   virtual boost::asio::awaitable<Result<std::optional<ObservedMetadata>>> observed(std::string repository,
                                                                                    std::string role) = 0;
+  // The newest payload of a role that this ledger released, while the role has not been restarted since;
+  // nothing if there is none.
+  virtual boost::asio::awaitable<Result<std::optional<ReleasedPayload>>> last_released(std::string repository,
+                                                                                       std::string role) = 0;
   // Verified by the caller. Sets the mark to observed; for role "root" the trusted root advances (it must be
   // trusted
   // + 1, or version 1 of a created repository). restart_roles: roles whose keys this root replaced: their
@@ -76,7 +80,7 @@ class Ledger {
 
   // --- versions ---
   // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until
-  // finish(). VersionConflict, PolicyDenied(shared-key), Busy (other bytes for this version are in flight),
+  // finish(). VersionConflict, PolicyDenied (shared-key, or the rate's rule), Busy (other bytes for this version are in flight),
   // NotFound.
   // An approval_request must be live, not denied and for this very signature (RequestClosed, PolicyDenied),
   // here, in check() and again in finish(), which marks it signed. Whether enough persons approved is the
@@ -89,6 +93,11 @@ class Ledger {
   // Returns the sequence of the outcome's record.
   virtual boost::asio::awaitable<Result<std::int64_t>> finish(std::int64_t reservation,
                                                               std::vector<KeyOutcome> outcomes) = 0;
+
+  // How many other versions of the role were released in this time before now, or are in flight.
+  virtual boost::asio::awaitable<Result<std::int64_t>> other_versions(std::string repository,
+                                                                      std::string role, std::int64_t version,
+                                                                      std::chrono::seconds period) = 0;
 
   // --- messages ---
   // A public statement with a salted hash of `detail`; returns its sequence when it is durable.

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,6 +50,12 @@ struct ObservedMetadata {
   std::string metadata;  // the whole file
 };
 
+struct ReleasedPayload {
+  std::int64_t version = 0;
+  std::string digest;
+  std::string payload;  // canonical "signed"
+};
+
 struct LedgerRepository {
   std::string name;
   MetadataFormat format = MetadataFormat::Tuf;
@@ -69,6 +76,13 @@ struct Requester {
   pid_t pid = 0;
 };
 
+// How many versions of a role may be released in a time, the one that is asked for too.
+struct VersionRate {
+  std::int64_t most = 0;
+  std::chrono::seconds period{3600};
+  std::string rule;  // of the policy, for the refusal
+};
+
 struct ReserveRequest {
   std::string repository, role;
   std::string
@@ -81,6 +95,7 @@ struct ReserveRequest {
       shared_keys;  // fingerprints that may serve several (repository, role) pairs of one type
   bool supersede = false;
   std::string approval_request;  // the request whose approvals it needs; empty: it needs none
+  std::optional<VersionRate> rate;
   Requester requester;
   boost::json::object
       statement;  // more for the public record (thresholds lowered, difference, …); may be empty

@@ -171,6 +171,20 @@ Result<std::optional<ObservedMetadata>> RepositoryTable::observed(const std::str
   return found;
 }
 
+Result<std::optional<ReleasedPayload>> RepositoryTable::last_released(const std::string& repository,
+                                                                      const std::string& role) {
+  const auto id = marks_.repository_id(repository);
+  if (!id) return unknown_repository(repository);
+  const RoleRow row = marks_.role(*id, role);
+  auto stored = marks_.payload(row.id);
+  if (!stored || stored->epoch != row.epoch) return std::optional<ReleasedPayload>();
+  ReleasedPayload released;
+  released.version = stored->version;
+  released.digest = std::move(stored->digest);
+  released.payload = std::move(stored->payload);
+  return std::optional<ReleasedPayload>(std::move(released));
+}
+
 Result<std::vector<std::string>> RepositoryTable::observe(const std::string& repository,
                                                           const ObservedMetadata& metadata,
                                                           const std::vector<std::string>& restart_roles,

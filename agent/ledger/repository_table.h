@@ -25,6 +25,8 @@ class RepositoryTable {
   std::vector<LedgerRepository> all();
   Result<std::vector<VersionMark>> marks(const std::string& repository);
   Result<std::optional<ObservedMetadata>> observed(const std::string& repository, const std::string& role);
+  Result<std::optional<ReleasedPayload>> last_released(const std::string& repository,
+                                                       const std::string& role);
   Result<std::vector<std::string>> observe(const std::string& repository, const ObservedMetadata& metadata,
                                            const std::vector<std::string>& restart_roles,
                                            const Requester& who);

@@ -81,6 +81,36 @@ Error not_reserved(std::int64_t id) {
 
 }  // namespace
 
+std::int64_t Reservations::other_versions(std::int64_t role, std::int64_t version,
+                                          std::chrono::seconds period) {
+  std::set<std::int64_t> versions = times_.versions_since(role, records_.unix_time() - period.count());
+  versions.merge(in_flight_.versions(role));
+  versions.erase(version);
+  return static_cast<std::int64_t>(versions.size());
+}
+
+Result<std::int64_t> Reservations::other_versions(const std::string& repository, const std::string& role,
+                                                  std::int64_t version, std::chrono::seconds period) {
+  const auto id = marks_.repository_id(repository);
+  if (!id) return unknown_repository(repository);
+  return other_versions(marks_.role(*id, role).id, version, period);
+}
+
+// The policy counted before it allowed this; what was reserved since counts as well, so that calls that come
+// at the same time cannot exceed a rate together.
+std::optional<Error> Reservations::too_fast(const ReserveRequest& request, std::int64_t role) {
+  if (!request.rate) return std::nullopt;
+  const std::int64_t others = other_versions(role, request.version, request.rate->period);
+  if (others < request.rate->most) return std::nullopt;
+  json::object parameters{{"rule", request.rate->rule}};
+  return Error{ErrorName::PolicyDenied,
+               "The rule \"" + request.rate->rule + "\" allows " + std::to_string(request.rate->most) +
+                   " versions of a role in " + std::to_string(request.rate->period.count()) +
+                   " seconds, and " + std::to_string(others) +
+                   " others were released, or are being signed. Wait, then try again.",
+               std::move(parameters)};
+}
+
 Result<Reservations::Judgement> Reservations::judge(const ReserveRequest& request) {
   const auto repository = marks_.repository_id(request.repository);
   if (!repository) return unknown_repository(request.repository);
@@ -117,6 +147,7 @@ Result<Reservation> Reservations::check(const ReserveRequest& request) {
 
 Result<Reservation> Reservations::accepted(const ReserveRequest& request, const Judgement& judgement) {
   if (judgement.decision.ruling != Ruling::Accept) return refusal(request, judgement);
+  if (auto error = too_fast(request, judgement.role.id)) return std::move(*error);
   Reservation reservation;
   reservation.released_before =
       judgement.decision.released_before || marks_.has_payload(judgement.role.id, request.digest);
@@ -213,6 +244,7 @@ void Reservations::release(const ReserveRequest& request, const Judgement& judge
   });
   marks_.set_state(role, request.version, request.digest,
                    observed ? MarkRowState::Observed : MarkRowState::Released, true);
+  times_.note(role.id, request.version, records_.unix_time());
   marks_.keep_payload(role, request);
   if (!request.approval_request.empty()) approvals_.mark_signed(request.approval_request);
   for (const KeyOutcome& outcome : outcomes) {

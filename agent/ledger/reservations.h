@@ -2,6 +2,7 @@
 // follows.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "agent/ledger/mark_table.h"
 #include "agent/ledger/quarantine.h"
 #include "agent/ledger/records.h"
+#include "agent/ledger/release_times.h"
 #include "agent/ledger/version_rules.h"
 
 namespace signet {
@@ -30,11 +32,14 @@ class Reservations {
       : database_(database),
         records_(records),
         marks_(marks),
+        times_(database),
         quarantine_(quarantine),
         approvals_(approvals) {}
 
   Result<Reservation> check(const ReserveRequest& request);
   Result<Reservation> reserve(ReserveRequest request);
+  Result<std::int64_t> other_versions(const std::string& repository, const std::string& role,
+                                      std::int64_t version, std::chrono::seconds period);
   // The outcome's sequence.
   Result<std::int64_t> finish(std::int64_t id, const std::vector<KeyOutcome>& outcomes);
 
@@ -56,6 +61,8 @@ class Reservations {
     VersionFacts facts;
   };
 
+  std::int64_t other_versions(std::int64_t role, std::int64_t version, std::chrono::seconds period);
+  std::optional<Error> too_fast(const ReserveRequest& request, std::int64_t role);
   Result<Judgement> judge(const ReserveRequest& request);
   Error refusal(const ReserveRequest& request, const Judgement& judgement);
   Error conflict(const ReserveRequest& request, const Judgement& judgement);
@@ -69,6 +76,7 @@ class Reservations {
   Database& database_;
   RecordLog& records_;
   MarkTable& marks_;
+  ReleaseTimes times_;
   QuarantineTable& quarantine_;
   ApprovalTable& approvals_;
   InFlight in_flight_;

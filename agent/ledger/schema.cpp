@@ -266,8 +266,20 @@ CREATE TABLE approvals (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// When each version was released first, in seconds since 1970. What version 4 released has no time: a rate
+// begins anew.
+constexpr const char* kVersion5 = R"sql(
+CREATE TABLE release_times (
+  role INTEGER NOT NULL REFERENCES roles,
+  version INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  PRIMARY KEY (role, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX release_times_by_time ON release_times (role, time);
+)sql";
+
 constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
-                                 Migration{3, kVersion3}, Migration{4, kVersion4}};
+                                 Migration{3, kVersion3}, Migration{4, kVersion4}, Migration{5, kVersion5}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 
 #include "agent/approvals/approval_file.h"
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/token_signing.h"
@@ -92,6 +93,10 @@ awaitable<Reply> sign_approval(ServiceState& state, Call call) {
   if (!parsed) co_return parsed.error();
   const auto key = PublicKey::from_spki(parsed->entry->spki);
   if (!key) co_return key.error();
+  const auto allowed = co_await authorise_repository(
+      state, call.peer, Action::Approve, parsed->request.repository, parsed->request.role,
+      "Sign an approval with the key " + parsed->entry->name + "?");
+  if (!allowed) co_return allowed.error();
   // On the disk before the token is asked: an approval that left is never one that nobody remembers.
   json::object body{{"key", parsed->entry->fingerprint}, {"request", request_id(parsed->request)},
                     {"ledger", parsed->request.ledger},  {"repository", parsed->request.repository},

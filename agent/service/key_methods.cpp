@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "agent/service/authorisation.h"
 #include "agent/service/key_rules.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
@@ -79,17 +80,34 @@ Result<LedgerKey> describe_key(const KeyRequest& request, const FoundKey& found)
   return entry;
 }
 
-awaitable<Reply> enrol_found(ServiceState& state, Ledger& ledger, KeyRequest request, FoundKey found,
-                             Peer peer) {
-  if (const auto kept = check_evidence(request.name, found.evidence); !kept) co_return kept.error();
-  Result<LedgerKey> entry = describe_key(request, found);
-  if (!entry) co_return entry.error();
+// A key that Signet may sign with, as it would be enrolled.
+Result<LedgerKey> enrolable(const KeyRequest& request, const FoundKey& found) {
+  if (const auto kept = check_evidence(request.name, found.evidence); !kept) return kept.error();
+  return describe_key(request, found);
+}
+
+awaitable<Reply> enrol(ServiceState& state, Ledger& ledger, LedgerKey entry, Peer peer) {
   const Requester who = requester(peer);
-  const auto added = co_await ledger.add_key(*entry, who);
+  const auto added = co_await ledger.add_key(entry, who);
   if (!added) co_return added.error();
-  boost::json::object reply{{"key", to_json(*entry)}};
-  state.keys.put(std::move(*entry));
+  boost::json::object reply{{"key", to_json(entry)}};
+  state.keys.put(std::move(entry));
   co_return reply;
+}
+
+awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action, PolicyKey key,
+                                      PolicyToken token, std::string question) {
+  PolicyRequest request = policy_request(peer, action);
+  Confirmation confirmation;
+  confirmation.question = std::move(question);
+  confirmation.details = "Algorithm: " + std::string(to_string(key.algorithm)) + "; for:";
+  for (const std::string& use : key.uses) confirmation.details += " " + use;
+  confirmation.details += "\nToken: " + token.label + " (serial number " + token.serial + ")";
+  request.key = std::move(key);
+  request.token = std::move(token);
+  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  if (!verdict) co_return verdict.error();
+  co_return Result<void>();
 }
 
 awaitable<Reply> generate_key(ServiceState& state, Call call) {
@@ -111,15 +129,28 @@ awaitable<Reply> generate_key(ServiceState& state, Call call) {
   const auto claim = NameClaim::make(state, request->name);
   if (!claim) co_return claim.error();
 
+  const auto found_token = co_await state.tokens.describe(std::move(*token));
+  if (!found_token) co_return found_token.error();
+  PolicyKey facts;
+  facts.name = request->name;
+  facts.algorithm = *algorithm;
+  facts.uses = request->uses;
+  const std::string question = "Generate the key " + request->name + "?";
+  const auto allowed = co_await authorise_key(state, call.peer, Action::Generate, std::move(facts),
+                                              policy_token(*found_token), question);
+  if (!allowed) co_return allowed.error();
+
   GenerateRequest generate;
-  generate.token = std::move(*token);
+  generate.token = found_token->uri;
   generate.algorithm = *algorithm;
   generate.label = request->name;
   generate.pin = std::move(*pin);
   auto found = co_await state.tokens.generate(std::move(generate));
   if (!found) co_return found.error();
   const std::string uri = found->uri;
-  auto reply = co_await enrol_found(state, **ledger, std::move(*request), std::move(*found), call.peer);
+  auto entry = enrolable(*request, *found);
+  Reply reply = entry.has_error() ? Reply(entry.error()) : Reply(boost::json::object());
+  if (entry) reply = co_await enrol(state, **ledger, std::move(*entry), call.peer);
   if (reply) co_return reply;
   Error error = reply.error();
   error.message += " The key is on the token (" + uri +
@@ -139,7 +170,13 @@ awaitable<Reply> enrol_key(ServiceState& state, Call call) {
   if (!claim) co_return claim.error();
   auto found = co_await state.tokens.find(std::move(*uri));
   if (!found) co_return found.error();
-  co_return co_await enrol_found(state, **ledger, std::move(*request), std::move(*found), call.peer);
+  auto entry = enrolable(*request, *found);
+  if (!entry) co_return entry.error();
+  const std::string question = "Enrol the key " + entry->name + ", SHA-256 " + entry->fingerprint + "?";
+  const auto allowed = co_await authorise_key(state, call.peer, Action::Enrol, policy_key(*entry),
+                                              policy_token(*entry), question);
+  if (!allowed) co_return allowed.error();
+  co_return co_await enrol(state, **ledger, std::move(*entry), call.peer);
 }
 
 void collect(const Result<DelegatedKeys>& delegated, std::set<std::string>& fingerprints) {
@@ -238,6 +275,10 @@ awaitable<Reply> retire_key(ServiceState& state, Call call) {
   if (!name) co_return name.error();
   const KeyBook::Entry entry = state.keys.find(*name);
   if (!entry) co_return key_not_found(*name);
+  const std::string question = "Retire the key " + entry->name + ", SHA-256 " + entry->fingerprint + "?";
+  const auto allowed = co_await authorise_key(state, call.peer, Action::Retire, policy_key(*entry),
+                                              policy_token(*entry), question);
+  if (!allowed) co_return allowed.error();
   const Requester who = requester(call.peer);
   auto retired = co_await (*ledger)->retire_key(entry->name, who);
   if (!retired) co_return retired.error();

@@ -8,6 +8,7 @@
 #include <boost/asio/experimental/use_promise.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/token_signing.h"
@@ -106,6 +107,13 @@ bool verifies(const SignMessageCall& call, BytesView raw) {
                         : verify_token_signature(*call.key, call.scheme, call.content, raw);
 }
 
+// What a token's audience names: SHA-256 of the payload. A digest by another function says nothing of it.
+std::optional<std::string> payload_digest(const SignMessageCall& call) {
+  if (!call.is_digest) return sha256_hex(call.content);
+  if (call.scheme == SignatureScheme::EcdsaSha384) return std::nullopt;
+  return to_hex(call.content);
+}
+
 boost::json::object statement(const SignMessageCall& call) {
   return {{"key", call.entry->fingerprint},
           {"scheme", to_string(call.scheme)},
@@ -147,6 +155,36 @@ awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCal
   co_return std::move(raw->signature);
 }
 
+// What the policy is asked about a message: the key with the one use that it is asked for.
+PolicyRequest message_request(const SignMessageCall& call, const Identity& identity) {
+  PolicyRequest request = policy_request(identity, Action::SignMessage);
+  request.key = policy_key(*call.entry);
+  request.key->uses = {call.is_digest ? "digest" : "message"};
+  request.token = policy_token(*call.entry);
+  return request;
+}
+
+Confirmation confirmation(const SignMessageCall& call) {
+  Confirmation asked;
+  asked.question = "Sign with the key " + call.entry->name + "?";
+  asked.details = call.is_digest ? "A digest, of what the agent cannot know: " + to_hex(call.content)
+                                 : "A message of " + std::to_string(call.content.size()) +
+                                       " bytes, SHA-256 " + sha256_hex(call.content);
+  return asked;
+}
+
+awaitable<Result<void>> authorise_message(ServiceState& state, const SignMessageCall& parsed,
+                                          const Identity& identity) {
+  auto verdict = co_await authorise(state, message_request(parsed, identity), confirmation(parsed));
+  if (!verdict) co_return verdict.error();
+  if (verdict->needs.confirm == Confirm::None) co_return Result<void>();
+  // A person thought about it: meanwhile the policy may have changed, or the key have been retired.
+  const auto again = judge(state.policy->policy, message_request(parsed, identity));
+  if (!again) co_return again.error();
+  const KeyBook::Entry entry = state.keys.by_fingerprint(parsed.entry->fingerprint);
+  co_return check_use(entry ? *entry : *parsed.entry, parsed.is_digest);
+}
+
 awaitable<Reply> sign_message(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
@@ -154,9 +192,15 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
   if (!parsed) co_return parsed.error();
   auto input = make_token_input(*parsed);
   if (!input) co_return input.error();
+  const auto identity = co_await identify(state, call, payload_digest(*parsed));
+  if (!identity) co_return identity.error();
+  const auto allowed = co_await authorise_message(state, *parsed, *identity);
+  if (!allowed) co_return allowed.error();
+  if (const auto spent = co_await state.identification.spend(*identity); !spent) co_return spent.error();
   const Requester who = requester(call.peer);
   boost::json::object detail;
   auto public_statement = statement(*parsed);
+  if (identity->token()) public_statement["identity"] = identity->statement();
   // The record and the signature are made at the same time: what counts is that the intent is durable before
   // the signature leaves.
   auto recording = boost::asio::co_spawn(

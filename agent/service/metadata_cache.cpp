@@ -1,30 +1,57 @@
 #include "agent/service/metadata_cache.h"
 
 namespace signet {
+namespace {
 
-Result<std::shared_ptr<const MetadataFile>> MetadataCache::get(const std::string& digest,
-                                                               const std::string& text,
-                                                               MetadataFormat format) {
-  const auto known = slots_.find(digest);
-  if (known != slots_.end()) {
-    uses_.splice(uses_.begin(), uses_, known->second.use);
-    return known->second.file;
-  }
-  Result<MetadataFile> parsed = parse_metadata_file(text, format);
-  if (!parsed)
-    return Error{ErrorName::LedgerUnavailable,
-                 "Metadata that the ledger holds cannot be read any more (" + parsed.error().message +
-                     "). Restore the ledger from a backup, or run an agent of the version that wrote it.",
-                 {{"why", "corrupt"}}};
-  auto file = std::make_shared<const MetadataFile>(std::move(*parsed));
-  uses_.push_front(digest);
+Error unreadable(const Error& why) {
+  return {ErrorName::LedgerUnavailable,
+          "Metadata that the ledger holds cannot be read any more (" + why.message +
+              "). Restore the ledger from a backup, or run an agent of the version that wrote it.",
+          {{"why", "corrupt"}}};
+}
+
+}  // namespace
+
+std::shared_ptr<const MetadataFile> MetadataCache::known(const std::string& name) {
+  const auto found = slots_.find(name);
+  if (found == slots_.end()) return nullptr;
+  uses_.splice(uses_.begin(), uses_, found->second.use);
+  return found->second.file;
+}
+
+std::shared_ptr<const MetadataFile> MetadataCache::keep(std::string name, MetadataFile content) {
+  auto file = std::make_shared<const MetadataFile>(std::move(content));
+  uses_.push_front(name);
   Slot slot{file, uses_.begin()};
-  slots_.emplace(digest, std::move(slot));
+  slots_.emplace(std::move(name), std::move(slot));
   if (slots_.size() > kMaxEntries) {
     slots_.erase(uses_.back());
     uses_.pop_back();
   }
   return file;
+}
+
+Result<std::shared_ptr<const MetadataFile>> MetadataCache::get(const std::string& digest,
+                                                               const std::string& text,
+                                                               MetadataFormat format) {
+  if (auto file = known(digest)) return file;
+  Result<MetadataFile> parsed = parse_metadata_file(text, format);
+  if (!parsed) return unreadable(parsed.error());
+  return keep(digest, std::move(*parsed));
+}
+
+Result<std::shared_ptr<const MetadataFile>> MetadataCache::get_signed(const std::string& digest,
+                                                                      const std::string& canonical,
+                                                                      MetadataFormat format) {
+  // Not under the digest alone: whoever asks for the whole file must not get one without signatures.
+  const std::string name = "signed:" + digest;
+  if (auto file = known(name)) return file;
+  Result<Signed> parsed = parse_signed(canonical, format);
+  if (!parsed) return unreadable(parsed.error());
+  MetadataFile file;
+  file.content = std::move(*parsed);
+  file.canonical = canonical;
+  return keep(name, std::move(file));
 }
 
 }  // namespace signet

@@ -21,8 +21,14 @@ class MetadataCache {
   // not parse.
   Result<std::shared_ptr<const MetadataFile>> get(const std::string& digest, const std::string& text,
                                                   MetadataFormat format);
+  // The same from the canonical "signed" alone: a file without signatures.
+  Result<std::shared_ptr<const MetadataFile>> get_signed(const std::string& digest,
+                                                         const std::string& canonical, MetadataFormat format);
 
  private:
+  std::shared_ptr<const MetadataFile> known(const std::string& name);
+  std::shared_ptr<const MetadataFile> keep(std::string name, MetadataFile file);
+
   struct Slot {
     std::shared_ptr<const MetadataFile> file;
     std::list<std::string>::iterator use;

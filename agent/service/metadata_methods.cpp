@@ -1,15 +1,14 @@
-// SignMetadata: read, decide, write down, sign, verify, write down, reply.
-#include <spdlog/spdlog.h>
-
+// SignMetadata: read, decide, ask whom the policy says, write down, sign, verify, write down, reply.
 #include <boost/json/array.hpp>
 
+#include "agent/service/approval_desk.h"
+#include "agent/service/authorisation.h"
+#include "agent/service/metadata_permission.h"
+#include "agent/service/metadata_plan.h"
 #include "agent/service/methods.h"
-#include "agent/service/parameters.h"
 #include "agent/service/replies.h"
-#include "agent/service/repository_view.h"
 #include "agent/service/token_signing.h"
-#include "agent/signing/signer_selection.h"
-#include "agent/signing/signing_rule.h"
+#include "protocol/difference_text.h"
 
 namespace signet {
 namespace {
@@ -17,120 +16,23 @@ namespace {
 using boost::asio::awaitable;
 using Reply = Result<boost::json::object>;
 
-struct SignMetadataCall {
-  std::string repository, role, text;
-  MetadataFormat format = MetadataFormat::Tuf;
-  std::vector<std::string> keys;
-  bool dry_run = false, supersede = false, accept_lower_threshold = false;
-};
-
-Result<SignMetadataCall> parse_call(const boost::json::object& parameters) {
-  SignMetadataCall call;
-  for (auto [name, target] :
-       {std::pair{"repository", &call.repository}, {"role", &call.role}, {"signed", &call.text}}) {
-    auto text = text_parameter(parameters, name);
-    if (!text) return text.error();
-    *target = std::move(*text);
-  }
-  for (auto [name, target] : {std::pair{"dryRun", &call.dry_run},
-                              {"supersede", &call.supersede},
-                              {"acceptLowerThreshold", &call.accept_lower_threshold}}) {
-    const auto flag = flag_parameter(parameters, name);
-    if (!flag) return flag.error();
-    *target = *flag;
-  }
-  auto keys = text_list(parameters, "keys");
-  if (!keys) return keys.error();
-  call.keys = std::move(*keys);
-  const auto format_name = text_parameter(parameters, "format");
-  if (!format_name) return format_name.error();
-  const auto format = parse_metadata_format(*format_name);
-  if (!format) return invalid_parameter("format", "The format is tuf or notary.");
-  call.format = *format;
-  return call;
-}
-
-// A call that passed every check that needs no version mark.
-struct Plan {
-  SignMetadataCall call;
-  Signed candidate;
-  SigningDecision decision;
-  SignerSelection selection;
+// A plan that may be carried out now.
+struct ReadyPlan {
+  MetadataPlan plan;
+  MetadataPermission permission;
   ReserveRequest reserve;
 };
 
-ReserveRequest reserve_request(const ServiceState& state, const Plan& plan, const std::string& repository,
-                               Peer peer) {
-  ReserveRequest request;
-  request.repository = repository;
-  request.role = plan.call.role;
-  request.type = to_string(plan.candidate.type);
-  request.version = plan.candidate.version;
-  request.payload = plan.call.text;
-  request.digest = sha256_hex(as_bytes(plan.call.text));
-  for (const Signer& signer : plan.selection.signers)
-    request.fingerprints.push_back(signer.enrolled.fingerprint);
-  for (const std::string& name : state.settings.shared_keys)
-    if (const KeyBook::Entry key = state.keys.find(name)) request.shared_keys.push_back(key->fingerprint);
-  request.supersede = plan.call.supersede;
-  request.requester = requester(peer);
-  if (!plan.decision.lowered.empty())
-    request.statement["thresholdsLowered"] =
-        boost::json::array(plan.decision.lowered.begin(), plan.decision.lowered.end());
-  return request;
+DifferenceTextOptions text_options(const ServiceState& state) {
+  DifferenceTextOptions options;
+  options.name = [&state](const KeyMention& mention) -> std::string {
+    const KeyBook::Entry key = state.keys.by_fingerprint(mention.fingerprint);
+    return key ? key->name + " on " + key->token_label : "";
+  };
+  return options;
 }
 
-// Reads the metadata and decides who signs it: everything before the version marks.
-awaitable<Result<Plan>> make_plan(ServiceState& state, Ledger& ledger, SignMetadataCall call, Peer peer) {
-  const auto view = co_await load_repository(state, ledger, call.repository);
-  if (!view) co_return view.error();
-  if (const auto named = check_role_name(call.role, call.format); !named) co_return named.error();
-  if (call.format != view->row.format)
-    co_return Error{ErrorName::MetadataInvalid,
-                    "The repository " + view->row.name + " holds " +
-                        std::string(to_string(view->row.format)) + " metadata, not " +
-                        std::string(to_string(call.format)) + ".",
-                    {{"where", ""}, {"why", "format"}}};
-  auto candidate = parse_signed(call.text, call.format);
-  if (!candidate) co_return candidate.error();
-  const auto delegator = co_await find_delegator(state, ledger, *view, call.role);
-  if (!delegator) co_return delegator.error();
-  std::shared_ptr<const MetadataFile> observed;
-  if (call.role != "root") {
-    auto loaded = co_await load_observed(state, ledger, *view, call.role);
-    if (!loaded) co_return loaded.error();
-    observed = std::move(*loaded);
-  }
-
-  SigningContext context;
-  context.repository = view->row.name;
-  context.format = view->row.format;
-  context.trusted_root = view->root ? &view->root->content : nullptr;
-  context.trusted_root_digest = view->row.root ? view->row.root->digest : "";
-  context.delegator = delegator->file ? &delegator->file->content : nullptr;
-  context.delegator_role = delegator->role;
-  context.observed = observed ? &observed->content : nullptr;
-  context.now = now_seconds();
-  SigningAsk ask;
-  ask.role = call.role;
-  ask.candidate = &*candidate;
-  ask.digest = sha256_hex(as_bytes(call.text));
-  ask.accept_lower_threshold = call.accept_lower_threshold;
-  auto decision = decide_signing(context, ask);
-  if (!decision) co_return decision.error();
-
-  const auto by_fingerprint = [&state](const std::string& f) { return state.keys.by_fingerprint(f).get(); };
-  const auto by_name = [&state](const std::string& n) { return state.keys.find(n).get(); };
-  auto selection = select_signers(*decision, call.role, call.keys, by_fingerprint, by_name);
-  if (!selection) co_return selection.error();
-  Plan plan;
-  plan.call = std::move(call);
-  plan.candidate = std::move(*candidate);
-  plan.decision = std::move(*decision);
-  plan.selection = std::move(*selection);
-  plan.reserve = reserve_request(state, plan, view->row.name, peer);
-  co_return plan;
-}
+// ---- the reply ----
 
 boost::json::object result_json(const std::optional<std::string>& key, const std::string& keyid,
                                 std::string_view status) {
@@ -148,28 +50,152 @@ boost::json::object failed_json(const Signer& signer, const Error& error) {
   return result;
 }
 
-boost::json::object reply_json(const Plan& plan, boost::json::array results,
+boost::json::object reply_json(const ServiceState& state, const ReadyPlan& ready, boost::json::array results,
                                const std::vector<boost::json::object>& earlier) {
-  for (const AbsentSigner& absent : plan.selection.absent) {
+  for (const RefusedSigner& refused : ready.permission.refused)
+    results.push_back(failed_json(refused.signer, refused.why));
+  for (const AbsentSigner& absent : ready.plan.selection.absent) {
     auto result = result_json(std::nullopt, absent.keyid, "missing");
     result["hint"] = absent.hint;
     results.push_back(std::move(result));
   }
-  const auto& warnings = plan.decision.warnings;
-  boost::json::object result{{"digest", plan.reserve.digest},
-                             {"version", plan.candidate.version},
+  const auto& warnings = ready.plan.decision.warnings;
+  boost::json::object result{{"digest", ready.plan.digest},
+                             {"version", ready.plan.candidate.version},
                              {"results", std::move(results)},
                              {"earlier", boost::json::array(earlier.begin(), earlier.end())},
                              {"warnings", boost::json::array(warnings.begin(), warnings.end())},
+                             {"difference", difference_text(ready.plan.difference, text_options(state))},
                              {"record", nullptr}};
   return {{"result", std::move(result)}, {"event", nullptr}};
 }
 
+// ---- whom the policy says to ask ----
+
+// Read, judged, and held against the version marks, as everything is now.
+awaitable<Result<ReadyPlan>> prepare(ServiceState& state, Ledger& ledger, const SignMetadataCall& call,
+                                     const Identity& identity) {
+  ReadyPlan ready;
+  auto plan = co_await plan_metadata(state, ledger, call);
+  if (!plan) co_return plan.error();
+  ready.plan = std::move(*plan);
+  auto permission =
+      judge_metadata(state.policy->policy, call, ready.plan, policy_identity(identity), now_seconds());
+  if (!permission) co_return permission.error();
+  ready.permission = std::move(*permission);
+  ready.reserve = reserve_request(call, ready.plan, identity.peer());
+  ready.reserve.shared_keys = ready.permission.shared_keys;
+  ready.reserve.rate = ready.permission.rate(state.policy->policy);
+  const auto rules = ready.permission.rules();
+  ready.reserve.statement["rules"] = boost::json::array(rules.begin(), rules.end());
+  if (identity.token()) ready.reserve.statement["identity"] = identity.statement();
+  ready.reserve.statement["difference"] = difference_line(ready.plan.difference, text_options(state));
+  co_return ready;
+}
+
+Confirmation confirmation(const ServiceState& state, const ReadyPlan& ready, const PolicyIdentity& who) {
+  Confirmation asked;
+  asked.question = "Sign " + difference_title(ready.plan.difference) + " of " + ready.plan.repository + "?";
+  asked.details = difference_text(ready.plan.difference, text_options(state));
+  asked.footer = "Asked for by " + describe_caller(who) + ".";
+  return asked;
+}
+
+awaitable<void> tell(const Call& call, std::string_view kind, std::string message) {
+  if (!call.events.wanted()) co_return;
+  boost::json::object event{
+      {"kind", kind}, {"token", nullptr}, {"serial", nullptr}, {"key", nullptr}, {"message", message}};
+  boost::json::object parameters{{"result", nullptr}, {"event", std::move(event)}};
+  co_await call.events.send(std::move(parameters));
+}
+
+ApprovalAsk approval_ask(const ServiceState& state, const SignMetadataCall& call, const ReadyPlan& ready,
+                         const Identity& identity, std::vector<Verdict> verdicts) {
+  ApprovalAsk ask;
+  ask.document.repository = ready.plan.repository;
+  ask.document.role = call.role;
+  ask.document.format = call.format;
+  ask.document.version = ready.plan.candidate.version;
+  ask.document.digest = ready.plan.digest;
+  ask.document.keys = ready.reserve.fingerprints;
+  ask.document.supersede = call.supersede;
+  ask.document.requester = identity.peer().uid;
+  ask.payload = call.text;
+  ask.verdicts = std::move(verdicts);
+  ask.summary = difference_line(ready.plan.difference, text_options(state));
+  ask.difference = difference_json(ready.plan.difference, text_options(state));
+  return ask;
+}
+
+// How often a call that waits for approvals looks whether its client is still there.
+constexpr std::chrono::seconds kClientLook{2};
+
+// Until something about any request has changed, or the client has left.
+awaitable<void> wait_for_change(ServiceState& state, const Call& call, std::uint64_t seen) {
+  while (state.approval_watch.changes() == seen && !call.events.over())
+    co_await state.approval_watch.wait(seen, kClientLook);
+}
+
+// The request that is approved; or nothing, after a wait, when everything has to be judged anew.
+awaitable<Result<std::optional<std::string>>> ask_for_approvals(ServiceState& state, Ledger& ledger,
+                                                                const SignMetadataCall& request,
+                                                                const Identity& identity,
+                                                                const ReadyPlan& ready, const Call& call) {
+  const std::uint64_t seen = state.approval_watch.changes();
+  auto verdicts = ready.permission.needs_approvals();
+  ApprovalAsk ask = approval_ask(state, request, ready, identity, std::move(verdicts));
+  const Requester who = requester(call.peer);
+  const LoadedPolicyPtr policy = state.policy;
+  const auto standing = co_await stand_for_approval(ledger, policy, std::move(ask), who);
+  if (!standing) co_return standing.error();
+  if (standing->approved()) co_return std::optional<std::string>(standing->request.request.id);
+  if (!call.events.wanted() || call.events.over()) co_return approval_required(*standing);
+  boost::json::object event = approval_event(*standing);
+  boost::json::object parameters{{"result", nullptr}, {"event", std::move(event)}};
+  co_await call.events.send(std::move(parameters));
+  co_await wait_for_change(state, call, seen);
+  co_return std::optional<std::string>();
+}
+
+// Goes on asking until nothing is left to ask for, each time judged anew: minutes may pass while a person
+// thinks, and what counts is the policy, the keys and the marks as they are when the token is asked.
+awaitable<Result<ReadyPlan>> prepare_and_ask(ServiceState& state, Ledger& ledger,
+                                             const SignMetadataCall& request, const Identity& identity,
+                                             const Call& call) {
+  bool person_agreed = false;
+  for (;;) {
+    auto ready = co_await prepare(state, ledger, request, identity);
+    if (!ready) co_return ready.error();
+    const Verdict* const person = ready->permission.needs_person();
+    const bool ask_person = person != nullptr && !person_agreed;
+    const bool ask_others = !ready->permission.needs_approvals().empty();
+    if (!ask_person && !ask_others) co_return ready;
+    // Nobody is asked for what the marks would refuse anyway.
+    ReserveRequest reserve = ready->reserve;
+    const auto free = co_await ledger.check(std::move(reserve));
+    if (!free) co_return free.error();
+    if (ask_others) {
+      auto approved = co_await ask_for_approvals(state, ledger, request, identity, *ready, call);
+      if (!approved) co_return approved.error();
+      if (!*approved) continue;
+      ready->reserve.approval_request = std::move(**approved);
+    }
+    if (!ask_person) co_return ready;
+    Confirmation asked = confirmation(state, *ready, policy_identity(identity));
+    co_await tell(call, "confirm", "The agent asks a person on its own screen to agree.");
+    const auto agreed = co_await confirm(state, *person, std::move(asked));
+    if (!agreed) co_return agreed.error();
+    person_agreed = true;
+  }
+}
+
+// ---- signing ----
+
 // One key's signature over the metadata, verified, as it goes into "signatures".
-awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Plan& plan, const Signer& signer,
-                                                 Waiting waiting) {
-  const SignatureScheme scheme = metadata_scheme(signer.key.algorithm(), plan.call.format);
-  const BytesView message = as_bytes(plan.call.text);
+awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const SignMetadataCall& call,
+                                                 const Signer& signer, Waiting waiting) {
+  const SignatureScheme scheme = metadata_scheme(signer.key.algorithm(), call.format);
+  const BytesView message = as_bytes(call.text);
   const KeyLocation location = key_location(signer.enrolled, signer.key);
   auto raw = co_await state.tokens.sign(location, token_mechanism(scheme), token_input(scheme, message),
                                         std::move(waiting));
@@ -178,7 +204,7 @@ awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Plan
     state.tokens.distrust(location);
     co_return wrong_signature(signer.enrolled);
   }
-  co_return metadata_signature_object(signer.key, signer.keyid, plan.call.format, raw->signature);
+  co_return metadata_signature_object(signer.key, signer.keyid, call.format, raw->signature);
 }
 
 struct Signatures {
@@ -208,51 +234,68 @@ void note(Signatures& signatures, const Signer& signer, Result<boost::json::obje
 
 // Who names keys waits for their tokens; who asks for "every key of the role" gets those that are there, and
 // the others as "failed".
-Waiting waiting_for_signer(const Plan& plan, EventSink& events) {
-  if (plan.call.keys.empty() && plan.selection.signers.size() > 1) return {};
+Waiting waiting_for_signer(const SignMetadataCall& call, const ReadyPlan& ready, EventSink& events) {
+  if (call.keys.empty() && ready.plan.selection.signers.size() > 1) return {};
   return waiting_for(events, {{"result", nullptr}});
 }
 
 // Reserve (durable), sign, release (durable): only then does a signature leave.
-awaitable<Reply> sign_plan(ServiceState& state, Ledger& ledger, Plan plan, EventSink& events) {
-  ReserveRequest request = plan.reserve;
+awaitable<Reply> carry_out(ServiceState& state, Ledger& ledger, const SignMetadataCall& call,
+                           const Identity& identity, ReadyPlan ready, EventSink& events) {
+  ReserveRequest request = ready.reserve;
   const auto reservation = co_await ledger.reserve(std::move(request));
   if (!reservation) co_return reservation.error();
   Signatures signatures;
+  if (const auto spent = co_await state.identification.spend(identity); !spent) {
+    const auto closed = co_await ledger.finish(reservation->id, std::move(signatures.outcomes));
+    if (!closed) co_return closed.error();
+    co_return spent.error();
+  }
   // One after the other: a person touches one token at a time.
-  for (const Signer& signer : plan.selection.signers) {
-    Waiting waiting = waiting_for_signer(plan, events);
-    auto signature = co_await sign_with(state, plan, signer, std::move(waiting));
+  for (const Signer& signer : ready.plan.selection.signers) {
+    Waiting waiting = waiting_for_signer(call, ready, events);
+    auto signature = co_await sign_with(state, call, signer, std::move(waiting));
     note(signatures, signer, std::move(signature));
   }
   const bool any = signatures.any;
   const auto released = co_await ledger.finish(reservation->id, std::move(signatures.outcomes));
   if (!released) co_return released.error();
   if (!any) co_return *signatures.first_error;
-  auto reply = reply_json(plan, std::move(signatures.results), reservation->signatures);
+  auto reply = reply_json(state, ready, std::move(signatures.results), reservation->signatures);
   reply.at("result").as_object()["record"] = *released;
   co_return reply;
 }
 
-awaitable<Reply> check_plan(Ledger& ledger, Plan plan) {
-  ReserveRequest request = plan.reserve;
+awaitable<Reply> try_out(ServiceState& state, Ledger& ledger, const SignMetadataCall& call,
+                         const Identity& identity) {
+  auto ready = co_await prepare(state, ledger, call, identity);
+  if (!ready) co_return ready.error();
+  ReserveRequest request = ready->reserve;
   const auto allowed = co_await ledger.check(std::move(request));
   if (!allowed) co_return allowed.error();
+  for (const Verdict& verdict : ready->permission.needs_approvals())
+    ready->plan.decision.warnings.push_back("The rule \"" + verdict.rule + "\" asks for " +
+                                            std::to_string(verdict.needs.approvals) + " approvals.");
+  if (const Verdict* const person = ready->permission.needs_person())
+    ready->plan.decision.warnings.push_back("The rule \"" + person->rule +
+                                            "\" lets the agent ask its person first.");
   boost::json::array results;
-  for (const Signer& signer : plan.selection.signers)
+  for (const Signer& signer : ready->plan.selection.signers)
     results.push_back(result_json(signer.enrolled.name, signer.keyid, "would_sign"));
-  co_return reply_json(plan, std::move(results), allowed->signatures);
+  co_return reply_json(state, *ready, std::move(results), allowed->signatures);
 }
 
 awaitable<Reply> sign_metadata(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
-  auto parsed = parse_call(call.parameters);
-  if (!parsed) co_return parsed.error();
-  auto plan = co_await make_plan(state, **ledger, std::move(*parsed), call.peer);
-  if (!plan) co_return plan.error();
-  if (plan->call.dry_run) co_return co_await check_plan(**ledger, std::move(*plan));
-  co_return co_await sign_plan(state, **ledger, std::move(*plan), call.events);
+  const auto request = parse_sign_metadata(call.parameters);
+  if (!request) co_return request.error();
+  const auto identity = co_await identify(state, call, sha256_hex(as_bytes(request->text)));
+  if (!identity) co_return identity.error();
+  if (request->dry_run) co_return co_await try_out(state, **ledger, *request, *identity);
+  auto ready = co_await prepare_and_ask(state, **ledger, *request, *identity, call);
+  if (!ready) co_return ready.error();
+  co_return co_await carry_out(state, **ledger, *request, *identity, std::move(*ready), call.events);
 }
 
 }  // namespace

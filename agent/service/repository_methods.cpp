@@ -1,5 +1,6 @@
 #include <boost/json/array.hpp>
 
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/repository_view.h"
@@ -44,6 +45,9 @@ awaitable<Reply> create_repository(ServiceState& state, Call call) {
   if (!ledger) co_return ledger.error();
   const auto repository = parse_new_repository(call.parameters);
   if (!repository) co_return repository.error();
+  const auto allowed = co_await authorise_repository(state, call.peer, Action::Adopt, repository->name,
+                                                     "root", "Start a new repository?");
+  if (!allowed) co_return allowed.error();
   const Requester who = requester(call.peer);
   const auto created = co_await (*ledger)->create_repository(repository->name, repository->format, who);
   if (!created) co_return created.error();
@@ -70,6 +74,11 @@ awaitable<Reply> adopt_repository(ServiceState& state, Call call) {
   root.version = file->content.version;
   root.digest = sha256_hex(as_bytes(file->canonical));
   root.metadata = *text;
+  const std::string question =
+      "Trust root " + std::to_string(root.version) + ", SHA-256 " + root.digest + "?";
+  const auto allowed =
+      co_await authorise_repository(state, call.peer, Action::Adopt, repository->name, "root", question);
+  if (!allowed) co_return allowed.error();
   const Requester who = requester(call.peer);
   const auto adopted =
       co_await (*ledger)->adopt_repository(repository->name, repository->format, std::move(root), who);
@@ -173,6 +182,10 @@ awaitable<Reply> observe_metadata(ServiceState& state, Call call) {
     warnings.emplace_back(warning);
   }
   if (!observation->known) {
+    const std::string question = "Take note of " + *role + " " + std::to_string(observed.version) + "?";
+    const auto allowed =
+        co_await authorise_repository(state, call.peer, Action::Adopt, view->row.name, *role, question);
+    if (!allowed) co_return allowed.error();
     const Requester who = requester(call.peer);
     const auto noted = co_await (*ledger)->observe(view->row.name, std::move(observed),
                                                    std::move(observation->restart_roles), who);

@@ -4,6 +4,7 @@
 
 #include "agent/approvals/approval_file.h"
 #include "agent/service/approval_desk.h"
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "protocol/display_text.h"
@@ -219,6 +220,10 @@ awaitable<Reply> approve_request(ServiceState& state, Call call) {
   if (!file) co_return file.error();
   auto found = co_await find_request(state, call.parameters, false);
   if (!found) co_return found.error();
+  const NewApprovalRequest& asked = found->request.request;
+  const auto allowed = co_await authorise_repository(state, call.peer, Action::Approve, asked.repository,
+                                                     asked.role, "Approve " + asked.summary + "?");
+  if (!allowed) co_return allowed.error();
   const auto summary = co_await found->ledger->summary();
   if (!summary) co_return summary.error();
   auto approval = *file ? approval_by_file(*found, **file, summary->id) : approval_by_uid(*found, call.peer);

@@ -7,8 +7,8 @@
 namespace signet {
 
 Service::Service(boost::asio::any_io_executor executor, TokenService& tokens,
-                 std::filesystem::path state_directory, std::filesystem::path socket)
-    : state_(executor, tokens) {
+                 std::filesystem::path state_directory, std::filesystem::path socket, JwksOwnership jwks)
+    : state_(executor, tokens, jwks) {
   state_.state_directory = std::move(state_directory);
   state_.socket = std::move(socket);
   state_.started = time_text(now_seconds());
@@ -39,8 +39,12 @@ boost::asio::awaitable<void> Service::start(std::function<void(Ledger*)> on_ledg
     state_.ledger_fault = compared.error();
     co_return;
   }
-  state_.ledger = std::move(*ledger);
-  if (state_.on_ledger) state_.on_ledger(state_.ledger.get());
+  state_.use_ledger(std::move(*ledger));
+}
+
+void Service::set_policy(LoadedPolicyPtr policy) {
+  state_.identification.set_issuers(policy->policy.issuers);
+  state_.policy = std::move(policy);
 }
 
 MethodTable Service::methods() {

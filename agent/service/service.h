@@ -17,7 +17,7 @@ namespace signet {
 class Service {
  public:
   Service(boost::asio::any_io_executor executor, TokenService& tokens, std::filesystem::path state_directory,
-          std::filesystem::path socket);
+          std::filesystem::path socket, JwksOwnership jwks = JwksOwnership::Own);
 
   // Opens the ledger if there is one, and loads the keys. Never fails: a ledger that is absent or unusable is
   // what the methods then say. `on_ledger` is told of the ledger now or when CreateLedger makes it.
@@ -26,8 +26,9 @@ class Service {
   MethodTable methods();
 
   void configure(ServiceSettings settings) { state_.settings = std::move(settings); }
-  // Not null. Calls that have begun keep the policy that they began with.
-  void set_policy(LoadedPolicyPtr policy) { state_.policy = std::move(policy); }
+  // Not null. For the calls that begin afterwards, and for what is judged again after a person was asked.
+  void set_policy(LoadedPolicyPtr policy);
+  void ask_through(AskPerson ask_person) { state_.ask_person = std::move(ask_person); }
   // Before start(); outlives this.
   void use_checkpoints(Checkpointer& checkpoints) { state_.checkpoints = &checkpoints; }
   void count_connections(std::function<std::size_t()> count) { state_.connections = std::move(count); }

@@ -8,8 +8,18 @@
 
 namespace signet {
 
-ServiceState::ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_)
-    : executor(std::move(executor_)), tokens(tokens_), policy(load_builtin_policy(system_accounts())) {}
+ServiceState::ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_, JwksOwnership jwks)
+    : executor(std::move(executor_)),
+      tokens(tokens_),
+      policy(load_builtin_policy(system_accounts())),
+      identification(nullptr, jwks) {}
+
+void ServiceState::use_ledger(std::unique_ptr<Ledger> opened) {
+  ledger = std::move(opened);
+  replay_store = std::make_unique<LedgerReplayStore>(*ledger);
+  identification.set_store(replay_store.get());
+  if (on_ledger) on_ledger(ledger.get());
+}
 
 Result<Ledger*> require_ledger(const ServiceState& state) {
   if (state.ledger) return state.ledger.get();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/checkpoint/checkpointer.h"
+#include "agent/identity/identification.h"
 #include "agent/ledger/ledger.h"
 #include "agent/ledger/ledger_options.h"
 #include "agent/policy/policy_file.h"
@@ -20,22 +21,38 @@
 
 namespace signet {
 
+// What a person is asked by the agent itself, never through the caller's terminal.
+struct Confirmation {
+  std::string question;  // one line: what is to be done
+  std::string details;   // lines: what changes; may be cut where there is no room
+  std::string footer;    // who asks
+};
+// Waits for the person's answer. An error where nobody agreed: its message says whether the person refused,
+// did not answer, or could not be asked.
+using AskPerson = std::function<boost::asio::awaitable<Result<void>>(Confirmation)>;
+
 // What SIGHUP may change.
 struct ServiceSettings {
-  std::vector<std::string> shared_keys;  // names of keys that may serve several roles of one type
   bool verify_every_message = false;
 };
 
 struct ServiceState {
   // With the built-in policy.
-  ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_);
+  ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_,
+               JwksOwnership jwks = JwksOwnership::Own);
+
+  // From now on the agent remembers.
+  void use_ledger(std::unique_ptr<Ledger> opened);
 
   boost::asio::any_io_executor executor;
   TokenService& tokens;
   std::filesystem::path state_directory, socket;
   std::string started;  // RFC 3339
   ServiceSettings settings;
-  LoadedPolicyPtr policy;          // never null; a handler takes its own copy before it waits for anything
+  LoadedPolicyPtr policy;  // never null; a handler takes its own copy before it waits for anything
+  Identification identification;
+  std::unique_ptr<ReplayStore> replay_store;  // on the ledger
+  AskPerson ask_person;                       // null: there is no way to ask
   std::unique_ptr<Ledger> ledger;  // null: not initialised, or not usable (then ledger_fault says why)
   std::optional<Error> ledger_fault;
   std::function<void(Ledger*)> on_ledger;    // told when CreateLedger made one

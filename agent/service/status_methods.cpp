@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/replies.h"
@@ -50,18 +51,19 @@ awaitable<Reply> status(ServiceState& state) {
   co_return reply;
 }
 
-awaitable<Reply> create_ledger(ServiceState& state) {
+awaitable<Reply> create_ledger(ServiceState& state, Call call) {
   if (state.ledger || state.ledger_fault)
     co_return Error{ErrorName::AlreadyExists,
                     "There is a ledger in " + state.state_directory.string() +
                         " already; it is never replaced. Use another state directory for another ledger.",
                     {{"kind", "ledger"}, {"name", state.state_directory.string()}}};
+  const auto allowed = co_await authorise(state, call.peer, Action::Administer, "Create the agent's ledger?");
+  if (!allowed) co_return allowed.error();
   auto ledger = signet::create_ledger(state.state_directory, ledger_options(state));
   if (!ledger) co_return ledger.error();
   if (const auto attached = co_await attach_checkpoints(state, **ledger); !attached)
     co_return attached.error();
-  state.ledger = std::move(*ledger);
-  if (state.on_ledger) state.on_ledger(state.ledger.get());
+  state.use_ledger(std::move(*ledger));
   const auto summary = co_await state.ledger->summary();
   if (!summary) co_return summary.error();
   boost::json::object reply{{"ledger", to_json(*summary)}};
@@ -78,6 +80,8 @@ awaitable<Reply> read_ledger(ServiceState& state, Call call) {
   if (*first < 1) co_return invalid_parameter("first", "\"first\" is a sequence number, from 1 on.");
   if (*limit < 1 || *limit > kMaxRecordsPerRead)
     co_return invalid_parameter("limit", "\"limit\" is a number of records from 1 to 1000.");
+  const auto allowed = co_await authorise(state, call.peer, Action::ReadLedger, "Read the ledger's records?");
+  if (!allowed) co_return allowed.error();
   const auto rows = co_await (*ledger)->read(*first, *limit);
   if (!rows) co_return rows.error();
   boost::json::array records;
@@ -90,7 +94,7 @@ awaitable<Reply> read_ledger(ServiceState& state, Call call) {
 
 void add_status_methods(ServiceState& state, MethodTable& table) {
   table["Status"].handler = [&state](Call) { return status(state); };
-  table["CreateLedger"].handler = [&state](Call) { return create_ledger(state); };
+  table["CreateLedger"].handler = [&state](Call call) { return create_ledger(state, call); };
   table["ReadLedger"].handler = [&state](Call call) { return read_ledger(state, call); };
 }
 

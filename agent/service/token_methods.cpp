@@ -1,5 +1,6 @@
 #include <boost/json/array.hpp>
 
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/replies.h"
@@ -38,7 +39,11 @@ awaitable<Reply> init_token(ServiceState& state, Call call) {
   if (!so_pin) co_return so_pin.error();
   auto pin = secret_parameter(call.parameters, "pin");
   if (!pin) co_return pin.error();
-  request.token = std::move(*token);
+  const auto found =
+      co_await authorise_token(state, call.peer, Action::Administer, std::move(*token),
+                               "Erase a token and all keys on it, and initialise it as \"" + *label + "\"?");
+  if (!found) co_return found.error();
+  request.token = found->uri;
   request.label = std::move(*label);
   request.so_pin = std::move(*so_pin);
   request.pin = std::move(*pin);
@@ -51,21 +56,30 @@ awaitable<Reply> unlock_token(ServiceState& state, Call call) {
   if (!token) co_return token.error();
   auto pin = optional_secret(call.parameters, "pin");
   if (!pin) co_return pin.error();
-  const auto unlocked = co_await state.tokens.unlock(std::move(*token), std::move(*pin));
+  const auto found =
+      co_await authorise_token(state, call.peer, Action::Unlock, std::move(*token), "Unlock a token?");
+  if (!found) co_return found.error();
+  const auto unlocked = co_await state.tokens.unlock(found->uri, std::move(*pin));
   co_return token_reply(unlocked);
 }
 
 awaitable<Reply> lock_token(ServiceState& state, Call call) {
   auto token = text_parameter(call.parameters, "token");
   if (!token) co_return token.error();
-  const auto locked = co_await state.tokens.lock(std::move(*token));
+  const auto found =
+      co_await authorise_token(state, call.peer, Action::Unlock, std::move(*token), "Lock a token?");
+  if (!found) co_return found.error();
+  const auto locked = co_await state.tokens.lock(found->uri);
   co_return token_reply(locked);
 }
 
 awaitable<Reply> reset_pin_budget(ServiceState& state, Call call) {
   auto token = text_parameter(call.parameters, "token");
   if (!token) co_return token.error();
-  const auto reset = co_await state.tokens.reset_pin_budget(std::move(*token));
+  const auto found = co_await authorise_token(state, call.peer, Action::Unlock, std::move(*token),
+                                              "Let PINs be sent to a token again?");
+  if (!found) co_return found.error();
+  const auto reset = co_await state.tokens.reset_pin_budget(found->uri);
   co_return token_reply(reset);
 }
 

@@ -99,6 +99,7 @@ class HostTokenService : public ReloadableTokenService {
     return registry_->changed(seen, WaitList::Clock::now() + at_most);
   }
   asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
+  asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
   asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
   void reload(std::vector<ModuleConfig> modules) override { registry_->reload(std::move(modules)); }
 
@@ -317,6 +318,15 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::reset_pin_budget(std
   const AdminTask task = found->module->admin_task(found->token);
   const auto cleared = co_await task.login.budget->clear(task.login.budget_id);
   if (!cleared) co_return cleared.error();
+  co_return found->token.description;
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::describe(std::string token) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const auto found = co_await registry->resolve(std::move(token));
+  if (!found) co_return found.error();
   co_return found->token.description;
 }
 

@@ -146,6 +146,10 @@ class TokenService {
   // Asks every module's scout (deadline: discovery). Modules that fail are left out: modules() says why.
   virtual boost::asio::awaitable<std::vector<TokenDescription>> list() = 0;
 
+  // The one token that a name, label, serial number, URI or module's name means, as it is now. NotFound,
+  // TokenAbsent, InvalidParameter (several).
+  virtual boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) = 0;
+
   // NotFound, TokenAbsent, PinRequired (no PIN and no source), PinRefused, TokenFault.
   virtual boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
                                                                   std::optional<Secret> pin) = 0;

@@ -131,7 +131,8 @@ object to_json(const SignedMetadata& metadata) {
           {"version", metadata.version},
           {"results", to_json(metadata.results)},
           {"earlier", earlier},
-          {"warnings", to_json(metadata.warnings)}};
+          {"warnings", to_json(metadata.warnings)},
+          {"difference", or_null(metadata.difference)}};
 }
 
 boost::json::array to_json(const std::vector<std::string>& all) {

@@ -1,6 +1,7 @@
 #include "client/command/tuf_results.h"
 
 #include <algorithm>
+#include <sstream>
 #include <vector>
 
 #include "client/command/describe.h"
@@ -50,6 +51,14 @@ std::string root_progress(const MetadataFile& file) {
   return "  It has " + have + (count.met() ? ".\n" : ": others must sign it, too.\n");
 }
 
+// What the agent says that changes, a line for each.
+std::string indented(const std::string& difference) {
+  std::string text, line;
+  std::istringstream lines(difference);
+  while (std::getline(lines, line)) text += "    " + printable(line) + "\n";
+  return text;
+}
+
 ExitCode exit_code_of(const SigningReport& report) {
   const auto is_bad = [&](const SignatureInfo& one) {
     return one.status == "failed" || (one.status == "missing" && report.call->keys);
@@ -65,6 +74,7 @@ std::string report_text(const SigningReport& report, const Paint& paint) {
   std::string text = printable(report.file) + ": " + printable(call.role) + " version " +
                      std::to_string(report.result->version) + " of " + printable(call.repository) +
                      ", sha256 " + printable(report.result->digest) + "\n";
+  if (report.result->difference) text += indented(*report.result->difference);
   for (const auto& one : report.result->results) text += key_line(one, paint);
   for (const auto& keyid : report.merged.dropped)
     text += "  " + paint(Color::Notice, "dropped") + "     " + short_id(keyid) +

@@ -116,7 +116,8 @@ class RealPolicy(CommandTest):
 
     def setUp(self):
         super().setUp()
-        self.real = self.enterContext(Agent(self.directory / "agent", "[agent]\ndiscover-modules = false\n"))
+        self.real = self.enterContext(Agent(self.directory / "agent", "[agent]\ndiscover-modules = false\n",
+                                                   policy=None))
 
     def environment(self, **more):
         return super().environment(SIGNET_SOCKET=str(self.real.socket), **more)

@@ -15,6 +15,7 @@ CONF
   cat >signet.toml <<CONF
 [agent]
 discover-modules = false
+policy = "$scratch/policy.toml"
 
 [[module]]
 name = "softhsm"
@@ -28,6 +29,15 @@ token = "demo"
 file = "$scratch/pin"
 CONF
   run cat signet.toml
+  tell "The policy says who may do what. Without one, the agent asks its person, in a window of its own, before it makes" \
+    "a key or signs a root; nobody is here to answer, so this one does without. What no rule allows is refused."
+  cat >policy.toml <<'POLICY'
+[[rule]]
+name = "the-demo"
+user = "@self"
+action = ["administer", "unlock", "generate", "enrol", "retire", "adopt", "sign-metadata", "sign-message", "read-ledger"]
+POLICY
+  run cat policy.toml
   show signetd --config "$scratch/signet.toml" --state "$scratch/state" --socket "$SIGNET_SOCKET" '&'
   signetd --config "$scratch/signet.toml" --state "$scratch/state" --socket "$SIGNET_SOCKET" >logs/signetd.log 2>&1 </dev/null &
   agent_pid=$!
@@ -129,6 +139,7 @@ act_verify() {
 act_refusals() {
   step "What the agent refuses"
   refuse_other_bytes
+  refuse_supersede
   refuse_second_label
   refuse_lower_threshold
   refuse_wrong_key
@@ -139,6 +150,11 @@ refuse_other_bytes() {
   tell "Version 1 of targets was released. The same version with another content would let two clients see two truths:"
   metadata targets draft/other.json --version 1 --file README=signet.toml
   refuse 6 signet tuf sign draft/other.json --repository "$repository" --role targets
+}
+
+refuse_supersede() {
+  tell "Who means it says so, --supersede: an act of its own, that a policy has to allow. This one does not:"
+  refuse 9 signet tuf sign draft/other.json --repository "$repository" --role targets --supersede
 }
 
 refuse_second_label() {

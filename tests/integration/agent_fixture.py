@@ -13,6 +13,13 @@ from varlink_client import Varlink
 BIN = Path(os.environ["SIGNET_BIN_DIR"])
 SOFTHSM = next((p for p in map(Path, ("/usr/lib/softhsm/libsofthsm2.so",
                                       "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")) if p.exists()), None)
+# Everybody may do everything, so that a test asks for nothing but what it is about.
+PERMISSIVE_POLICY = """[[rule]]
+name = "everything"
+anyone = true
+action = ["sign-metadata", "supersede", "sign-message", "issue-certificate", "generate", "enrol", "retire", "adopt",
+          "unlock", "approve", "read-ledger", "administer"]
+"""
 PIN, SO_PIN = "493827", "10293847"  # of test tokens only
 
 
@@ -59,11 +66,16 @@ def toml_for(tokens, extra=""):
 
 
 class Agent:
-    """A running signetd. `config`: TOML text."""
+    """A running signetd. `config` and `policy`: TOML text; without a policy it has the built-in one."""
 
-    def __init__(self, directory, config, command=()):
+    def __init__(self, directory, config, command=(), policy=PERMISSIVE_POLICY):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        self.environment = {**os.environ, "XDG_CONFIG_HOME": str(self.directory / "config")}
+        self.policy = self.directory / "config" / "signet" / "policy.toml"
+        if policy is not None:
+            self.policy.parent.mkdir(parents=True, exist_ok=True)
+            self.policy.write_text(policy)
         self.config = self.directory / "signet.toml"
         self.config.write_text(config)
         self.state = self.directory / "state"
@@ -75,9 +87,8 @@ class Agent:
 
     def start(self, ledger=True):
         with open(self.log, "ab") as log:
-            # The policy of the person who runs the tests is not the tests'.
-            own = {**os.environ, "XDG_CONFIG_HOME": str(self.directory / "config")}
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=own)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=self.environment)
         self._wait_until_it_answers()
         if ledger:
             with self.connect() as agent:

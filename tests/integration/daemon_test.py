@@ -37,6 +37,14 @@ class Starting(unittest.TestCase):
         self.assertRegex(run("--version").stdout, r"^signetd \d+\.\d+\.\d+\n$")
         self.assertEqual(run("--no-such-option").returncode, 2)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_nobody_of_another_user_namespace_has_an_agent(self):
+        overflow = Path("/proc/sys/kernel/overflowuid").read_text().strip()
+        done = subprocess.run(["setpriv", f"--reuid={overflow}", "--clear-groups", str(BIN / "signetd")],
+                              capture_output=True, text=True, timeout=60, cwd="/")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("overflow uid", done.stderr)
+
     def test_a_bad_configuration_exits_with_2_and_says_where(self):
         config = self.scratch / "signet.toml"
         config.write_text('[limits]\nframe-size = "large"\n')

@@ -13,7 +13,7 @@ from tuf_client import Mirror, fetch
 
 DEMO = Path(os.environ["SIGNET_SOURCE_DIR"]) / "tests/demo/demo.sh"
 # Other bytes, a second label (twice), a lower threshold, a wrong key, a digest; and a root below its threshold.
-REFUSALS = 7
+REFUSALS = 8
 
 
 def read_folder(folder):

@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <stdexcept>
 
+#include "agent/policy/accounts.h"
+#include "agent/policy/parse_policy.h"
 #include "protocol/canonical_json.h"
 
 namespace signet::test {
@@ -24,8 +26,29 @@ NoEvents no_events;
 
 AgentUnderTest::AgentUnderTest() : work_(boost::asio::make_work_guard(io)) {
   spdlog::set_level(spdlog::level::off);
+  use_policy(permissive_policy());
   restart();
   if (!call("CreateLedger", {})) throw std::runtime_error("no ledger was created");
+}
+
+void AgentUnderTest::use_policy(const std::string& toml) {
+  PolicyAccounts accounts;
+  accounts.uid_of = [](const std::string&) { return std::nullopt; };
+  accounts.gid_of = [](const std::string&) { return std::nullopt; };
+  accounts.self = ::getuid();
+  ParsedPolicy parsed = parse_policy(toml, accounts);
+  if (!parsed.mistakes.empty()) throw std::runtime_error("the policy: " + parsed.mistakes.front().why);
+  LoadedPolicy loaded;
+  loaded.policy = std::move(parsed.policy);
+  loaded.source = "test";
+  loaded.text = toml;
+  policy_ = std::make_shared<const LoadedPolicy>(std::move(loaded));
+  if (service) service->set_policy(policy_);
+}
+
+void AgentUnderTest::use_builtin_policy() {
+  policy_ = load_builtin_policy(system_accounts());
+  if (service) service->set_policy(policy_);
 }
 
 AgentUnderTest::~AgentUnderTest() {
@@ -40,6 +63,7 @@ void AgentUnderTest::restart() {
   bool started = false;
   boost::asio::co_spawn(io, service->start(nullptr), [&](const std::exception_ptr&) { started = true; });
   while (!started) io.run_one();
+  service->set_policy(policy_);
   methods = service->methods();
 }
 
@@ -48,10 +72,10 @@ std::shared_ptr<PendingCall> AgentUnderTest::begin(const std::string& method,
   auto pending = std::make_shared<PendingCall>();
   pending->parameters = std::move(parameters);
   Peer peer;
-  peer.uid = ::getuid();
+  peer.uid = uid.value_or(::getuid());
   peer.gid = ::getgid();
   peer.pid = ::getpid();
-  Call call{method, pending->parameters, peer, no_events};
+  Call call{method, pending->parameters, peer, events != nullptr ? *events : no_events};
   boost::asio::co_spawn(io, methods.at(method).handler(call),
                         [pending](const std::exception_ptr& bug, Reply reply) {
                           if (bug) std::rethrow_exception(bug);
@@ -96,6 +120,19 @@ boost::json::object AgentUnderTest::tuf_key(const std::string& name) {
 std::string AgentUnderTest::keyid(const std::string& name) {
   const Reply shown = call("ShowKey", {{"key", name}});
   return std::string(shown->at("key").at("tufKeyid").as_string());
+}
+
+std::string permissive_policy(const std::vector<std::string>& shared_keys) {
+  std::string names;
+  for (const std::string& name : shared_keys) names += (names.empty() ? "\"" : ", \"") + name + "\"";
+  const std::string everything =
+      "name = \"everything\"\nanyone = true\naction = [\"sign-metadata\", \"supersede\", \"sign-message\", "
+      "\"issue-certificate\", \"generate\", \"enrol\", \"retire\", \"adopt\", \"unlock\", \"approve\", "
+      "\"read-ledger\", \"administer\"]\n";
+  if (names.empty()) return "[[rule]]\n" + everything;
+  return "[[rule]]\nname = \"shared\"\nanyone = true\naction = [\"sign-metadata\", "
+         "\"supersede\"]\nshared-keys = [" +
+         names + "]\n[[rule]]\n" + everything;
 }
 
 boost::json::object root_metadata(AgentUnderTest& agent, std::int64_t version,

@@ -17,6 +17,20 @@ namespace signet::test {
 
 using Reply = Result<boost::json::object>;
 
+// What a call sends while it goes on ("more").
+class RecordedEvents : public EventSink {
+ public:
+  bool wanted() const override { return true; }
+  boost::asio::awaitable<void> send(boost::json::object parameters) override {
+    sent.push_back(std::move(parameters));
+    co_return;
+  }
+  bool over() const override { return left; }
+
+  std::vector<boost::json::object> sent;
+  bool left = false;  // the client is gone
+};
+
 // A call that was begun; pump() runs the agent until it ends.
 struct PendingCall {
   boost::json::object parameters;
@@ -27,6 +41,10 @@ class AgentUnderTest {
  public:
   AgentUnderTest();
   ~AgentUnderTest();
+
+  // Until then, everybody may do everything that test_policy() lists.
+  void use_policy(const std::string& toml);
+  void use_builtin_policy();
 
   // Ends the service and starts another on the same state directory, as a restart does.
   void restart();
@@ -43,6 +61,8 @@ class AgentUnderTest {
   std::string keyid(const std::string& name);
 
   boost::asio::io_context io;
+  EventSink* events = nullptr;  // of the calls that begin from now on; null: without "more"
+  std::optional<uid_t> uid;     // the caller's; else this process's own
   ScratchDir scratch;
   SoftwareTokens tokens;
   std::unique_ptr<Service> service;
@@ -50,7 +70,11 @@ class AgentUnderTest {
 
  private:
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  LoadedPolicyPtr policy_;
 };
+
+// Everybody may do everything; the keys named may serve several roles.
+std::string permissive_policy(const std::vector<std::string>& shared_keys = {});
 
 // TUF metadata as a client would write it.
 struct RoleSpec {

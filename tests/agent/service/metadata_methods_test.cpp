@@ -104,9 +104,7 @@ TEST_CASE("a key that serves two repositories needs to be named as shared") {
   const auto root = root_metadata(repository, 1, repository.roles);
   CHECK(repository.outcome("SignMetadata", sign_parameters(other, "root", root)) ==
         "PolicyDenied shared-key");
-  ServiceSettings settings;
-  settings.shared_keys = {"r1", "r2", "r3"};
-  repository.service->configure(settings);
+  repository.use_policy(permissive_policy({"r1", "r2", "r3"}));
   CHECK(repository.outcome("SignMetadata", sign_parameters(other, "root", root)) == "ok");
 }
 

@@ -76,6 +76,7 @@ using Texts = std::vector<std::string>;
 
 TEST_CASE("an agent shows the policy that is in force") {
   AgentUnderTest agent;
+  agent.use_builtin_policy();
   const Reply builtin = agent.call("ShowPolicy", {});
   CHECK(builtin->at("source") == "built-in");
   CHECK(builtin->at("text").as_string() == std::string(builtin_policy()));
@@ -87,6 +88,7 @@ TEST_CASE("an agent shows the policy that is in force") {
 
 TEST_CASE("an agent checks a policy and puts it not in force") {
   AgentUnderTest agent;
+  agent.use_builtin_policy();
   CHECK(agent.call("CheckPolicy", {{"text", kPolicy}})->at("mistakes").as_array().empty());
   const Reply bad =
       agent.call("CheckPolicy", {{"text", "[[rule]]\nname = \"a b\"\nanyone = true\naction = \"sing\"\n"}});
@@ -206,6 +208,7 @@ TEST_CASE("an explanation knows enrolled keys, and new ones for those that make 
 
 TEST_CASE("policy is shown, checked and explained without a ledger") {
   AgentUnderTest agent;
+  agent.use_builtin_policy();
   agent.service.reset();
   std::filesystem::remove_all(agent.scratch.path());
   std::filesystem::create_directory(agent.scratch.path());

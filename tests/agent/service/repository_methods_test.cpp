@@ -18,10 +18,9 @@ struct Repositories : AgentUnderTest {
 
   // All keys may serve two repositories, so that one agent can play two.
   Repositories() {
-    ServiceSettings settings;
-    settings.shared_keys = {"r1", "r2", "t", "s", "ts", "d"};
-    make_keys(settings.shared_keys);
-    service->configure(settings);
+    const std::vector<std::string> keys{"r1", "r2", "t", "s", "ts", "d"};
+    make_keys(keys);
+    use_policy(permissive_policy(keys));
   }
 
   void create() { REQUIRE(outcome("CreateRepository", {{"name", kRepository}, {"format", "tuf"}}) == "ok"); }

@@ -96,6 +96,14 @@ awaitable<std::vector<TokenDescription>> SoftwareTokens::list() {
   co_return tokens;
 }
 
+awaitable<Result<TokenDescription>> SoftwareTokens::describe(std::string) {
+  TokenDescription token;
+  token.name = token.label = "software";
+  token.serial = "1";
+  token.uri = "pkcs11:token=software;serial=1";
+  token.state = TokenState::Unlocked;
+  co_return token;
+}
 awaitable<Result<TokenDescription>> SoftwareTokens::unlock(std::string, std::optional<Secret>) {
   co_return TokenDescription();
 }

@@ -15,6 +15,7 @@ class SoftwareTokens : public TokenService {
  public:
   boost::asio::awaitable<std::vector<ModuleDescription>> modules() override;
   boost::asio::awaitable<std::vector<TokenDescription>> list() override;
+  boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
   boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
                                                           std::optional<Secret> pin) override;
   boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) override;

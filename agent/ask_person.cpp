@@ -1,0 +1,42 @@
+#include "agent/ask_person.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+
+Error no_agreement(std::string message) {
+  boost::json::object parameters{{"rule", "confirm"}};
+  return {ErrorName::PolicyDenied, std::move(message), std::move(parameters)};
+}
+
+Result<void> judge(const PromptOutcome& outcome) {
+  switch (outcome.kind) {
+    case PromptOutcome::Kind::Confirmed:
+      return {};
+    case PromptOutcome::Kind::Refused:
+      return no_agreement("The person who was asked said no.");
+    case PromptOutcome::Kind::TimedOut:
+      return no_agreement("Nobody answered the agent's prompt in time.");
+    case PromptOutcome::Kind::Unavailable:
+      break;
+  }
+  return no_agreement("Nobody could be asked: " + outcome.why);
+}
+
+awaitable<Result<void>> ask(Pinentry& pinentry, Confirmation confirmation) {
+  ConfirmationPrompt prompt;
+  prompt.question = std::move(confirmation.question);
+  prompt.details = std::move(confirmation.details);
+  prompt.footer = std::move(confirmation.footer);
+  const PromptOutcome outcome = co_await pinentry.confirm(std::move(prompt));
+  co_return judge(outcome);
+}
+
+}  // namespace
+
+AskPerson ask_by_pinentry(Pinentry& pinentry) {
+  return [&pinentry](Confirmation confirmation) { return ask(pinentry, std::move(confirmation)); };
+}
+
+}  // namespace signet

@@ -1,0 +1,153 @@
+#include "agent/service/authorisation.h"
+
+#include <pwd.h>
+
+#include <array>
+
+#include "agent/service/parameters.h"
+
+namespace signet {
+namespace {
+
+using boost::asio::awaitable;
+
+Error denied(const std::string& rule, std::string message) {
+  boost::json::object parameters{{"rule", rule}};
+  return {ErrorName::PolicyDenied, std::move(message), std::move(parameters)};
+}
+
+std::string user_name(uid_t uid) {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
+  return entry.pw_name;
+}
+
+}  // namespace
+
+PolicyIdentity policy_identity(const Identity& identity) {
+  PolicyIdentity who;
+  who.uid = identity.peer().uid;
+  who.gid = identity.peer().gid;
+  who.groups = identity.peer().groups;
+  if (const Claims* claims = identity.claims()) who.claims = PolicyClaims{claims->issuer, claims->all};
+  return who;
+}
+
+PolicyKey policy_key(const LedgerKey& key) {
+  PolicyKey facts;
+  facts.name = key.name;
+  facts.fingerprint = key.fingerprint;
+  // What the ledger holds was a KeyAlgorithm when it was enrolled.
+  if (const auto algorithm = parse_key_algorithm(key.algorithm)) facts.algorithm = *algorithm;
+  facts.uses = key.uses;
+  return facts;
+}
+
+PolicyToken policy_token(const LedgerKey& key) {
+  return {key.token_label, key.token_serial};
+}
+
+PolicyToken policy_token(const TokenDescription& token) {
+  return {token.label, token.serial};
+}
+
+awaitable<Result<Identity>> identify(ServiceState& state, const Call& call,
+                                     std::optional<std::string> payload_digest) {
+  auto token = optional_secret(call.parameters, "identity");
+  if (!token) co_return token.error();
+  co_return co_await state.identification.identify(call.peer, std::move(*token), std::move(payload_digest));
+}
+
+PolicyRequest policy_request(const Peer& peer, Action action) {
+  return policy_request(Identity(peer), action);
+}
+
+PolicyRequest policy_request(const Identity& identity, Action action) {
+  PolicyRequest request;
+  request.who = policy_identity(identity);
+  request.action = action;
+  request.now = now_seconds();
+  return request;
+}
+
+Result<Verdict> judge(const Policy& policy, const PolicyRequest& request) {
+  Verdict verdict = decide(policy, request);
+  if (!verdict.allowed) return denied(verdict.rule, verdict.sentence);
+  return verdict;
+}
+
+std::string describe_caller(const PolicyIdentity& who) {
+  const std::string uid = "uid " + std::to_string(who.uid);
+  const std::string name = user_name(who.uid);
+  std::string text = name.empty() ? uid : name + " (" + uid + ")";
+  if (who.claims) text += ", as a job of " + who.claims->issuer;
+  return text;
+}
+
+awaitable<Result<void>> confirm(ServiceState& state, Verdict verdict, Confirmation confirmation) {
+  if (verdict.needs.confirm == Confirm::None) co_return Result<void>();
+  if (!state.ask_person)
+    co_return denied(verdict.rule,
+                     "The rule \"" + verdict.rule +
+                         "\" asks for a person's agreement, and this agent has no way to ask: install a "
+                         "pinentry, or use a policy that does not ask (docs/policy.md).");
+  const auto answer = co_await state.ask_person(std::move(confirmation));
+  if (answer) co_return Result<void>();
+  co_return denied(verdict.rule, "The rule \"" + verdict.rule +
+                                     "\" asks for a person's agreement: " + answer.error().message);
+}
+
+awaitable<Result<Verdict>> authorise(ServiceState& state, PolicyRequest request, Confirmation confirmation) {
+  auto verdict = judge(state.policy->policy, request);
+  if (!verdict) co_return verdict.error();
+  if (verdict->needs.approvals > 0)
+    co_return denied(verdict->rule, "The rule \"" + verdict->rule +
+                                        "\" asks for approvals, which cannot be given for " +
+                                        std::string(to_string(request.action)) +
+                                        ": it allows nothing here. Correct the policy.");
+  confirmation.footer = "Asked for by " + describe_caller(request.who) + ".";
+  const auto agreed = co_await confirm(state, *verdict, std::move(confirmation));
+  if (!agreed) co_return agreed.error();
+  co_return verdict;
+}
+
+awaitable<Result<void>> authorise(ServiceState& state, const Peer& peer, Action action,
+                                  std::string question) {
+  PolicyRequest request = policy_request(peer, action);
+  Confirmation confirmation;
+  confirmation.question = std::move(question);
+  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  if (!verdict) co_return verdict.error();
+  co_return Result<void>();
+}
+
+awaitable<Result<TokenDescription>> authorise_token(ServiceState& state, Peer peer, Action action,
+                                                    std::string token, std::string question) {
+  auto found = co_await state.tokens.describe(std::move(token));
+  if (!found) co_return found.error();
+  PolicyRequest request = policy_request(peer, action);
+  request.token = policy_token(*found);
+  Confirmation confirmation;
+  confirmation.question = std::move(question);
+  confirmation.details = "Token: " + found->name + " (serial number " + found->serial + ")";
+  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  if (!verdict) co_return verdict.error();
+  co_return found;
+}
+
+awaitable<Result<void>> authorise_repository(ServiceState& state, Peer peer, Action action,
+                                             std::string repository, std::string role, std::string question) {
+  PolicyRequest request = policy_request(peer, action);
+  request.repository = repository;
+  request.role = role;
+  Confirmation confirmation;
+  confirmation.question = std::move(question);
+  confirmation.details = "Repository: " + repository + ", role: " + role;
+  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  if (!verdict) co_return verdict.error();
+  co_return Result<void>();
+}
+
+}  // namespace signet
