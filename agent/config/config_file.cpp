@@ -20,8 +20,8 @@ using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 6> kRootKeys{"agent",    "log",        "limits",
                                                     "pinentry", "checkpoint", "module"};
-constexpr std::array<std::string_view, 6> kAgentKeys{
-    "mode", "socket", "state", "policy", "discover-modules", "verify-every-message"};
+constexpr std::array<std::string_view, 6> kAgentKeys{"mode",   "socket",           "state",
+                                                     "policy", "discover-modules", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
 constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",

@@ -80,11 +80,10 @@ class Ledger {
 
   // --- versions ---
   // Decides by the marks alone (docs/ledger.md), writes the intent, and holds the version in flight until
-  // finish(). VersionConflict, PolicyDenied (shared-key, or the rate's rule), Busy (other bytes for this version are in flight),
-  // NotFound.
-  // An approval_request must be live, not denied and for this very signature (RequestClosed, PolicyDenied),
-  // here, in check() and again in finish(), which marks it signed. Whether enough persons approved is the
-  // caller's to count.
+  // finish(). VersionConflict, PolicyDenied (shared-key, or the rate's rule), Busy (other bytes for this
+  // version are in flight), NotFound. An approval_request must be live, not denied and for this very
+  // signature (RequestClosed, PolicyDenied), here, in check() and again in finish(), which marks it signed.
+  // Whether enough persons approved is the caller's to count.
   virtual boost::asio::awaitable<Result<Reservation>> reserve(ReserveRequest request) = 0;
   // The same decisions, nothing written (dryRun).
   virtual boost::asio::awaitable<Result<Reservation>> check(ReserveRequest request) = 0;

@@ -23,8 +23,8 @@ struct LedgerOptions {
   // Calls that share one COMMIT at most: bounds how much one fault of the disk can take down.
   std::size_t group = 512;
 
-  // Told on the writer's thread after each COMMIT that wrote, before its calls complete: there are new records.
-  // It must not block. May be empty.
+  // Told on the writer's thread after each COMMIT that wrote, before its calls complete: there are new
+  // records. It must not block. May be empty.
   std::function<void()> on_commit;
 
   // Told on the writer's thread after each group: its calls, and whether it was committed. May be empty.

@@ -1,5 +1,6 @@
 // What lets others check the ledger: its checkpoints, proofs and its own check; and the way out of a
 // quarantine.
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/replies.h"
@@ -42,6 +43,9 @@ awaitable<Reply> read_checkpoint(ServiceState& state) {
 awaitable<Reply> read_proof(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
+  const auto allowed =
+      co_await authorise(state, call.peer, Action::ReadLedger, "Prove a record of the ledger?");
+  if (!allowed) co_return allowed.error();
   const auto checkpoints = require_checkpoints(state);
   if (!checkpoints) co_return checkpoints.error();
   const auto sequence = integer_parameter(call.parameters, "sequence");
@@ -66,6 +70,9 @@ awaitable<Reply> read_proof(ServiceState& state, Call call) {
 awaitable<Reply> check_ledger(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
+  const auto allowed =
+      co_await authorise(state, call.peer, Action::ReadLedger, "Check the ledger's records?");
+  if (!allowed) co_return allowed.error();
   const auto first = integer_parameter(call.parameters, "first");
   if (!first) co_return first.error();
   if (*first < 1) co_return invalid_parameter("first", "\"first\" is a sequence number, from 1 on.");
@@ -81,6 +88,9 @@ awaitable<Reply> check_ledger(ServiceState& state, Call call) {
 awaitable<Reply> clear_quarantine(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
+  const auto allowed = co_await authorise(state, call.peer, Action::Administer,
+                                          "Let roles sign again though the ledger was set back?");
+  if (!allowed) co_return allowed.error();
   auto repository = optional_text(call.parameters, "repository");
   if (!repository) co_return repository.error();
   auto role = optional_text(call.parameters, "role");

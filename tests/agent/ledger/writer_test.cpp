@@ -421,7 +421,7 @@ TEST_CASE("a loop that goes away first takes its waiting calls along", "[ledger]
   };
   asio::co_spawn(*loop, body, asio::detached);
   while (!asked) loop->poll_one();  // and not once more: the answer would come
-  ledger.reset();  // first the ledger, then the loop: the order that the contract asks for
+  ledger.reset();                   // first the ledger, then the loop: the order that the contract asks for
   loop.reset();
 }
 

@@ -87,6 +87,7 @@ struct Policed : AgentUnderTest {
          Action::Administer,
          {{"token", "software"}, {"label", "x"}, {"soPin", "1234"}, {"pin", "1234"}}},
         {"ReadLedger", Action::ReadLedger, {{"first", 1}, {"limit", 1}}},
+        {"CheckLedger", Action::ReadLedger, {{"first", 1}}},
     };
   }
 };
