@@ -15,6 +15,7 @@ LIBRARY_USER = os.environ["SIGNET_LIBRARY_USER"]
 class Agent(CommandTest):
     STATUS = {"version": "0.1.0", "pid": 42, "started": "2026-11-21T23:00:00Z", "socket": "/s", "state": "/d",
               "ledger": {"id": "aa" * 32, "records": 1}, "ledgerFault": None, "connections": 1,
+              "checkpoint": None, "quarantine": None,
               "modules": [{"name": "softhsm", "path": "/usr/lib/x.so", "state": "usable", "why": None},
                           {"name": "odd", "path": "/o.so", "state": "faulty", "why": "does not load"}]}
 
