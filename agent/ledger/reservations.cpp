@@ -224,7 +224,7 @@ Result<std::int64_t> Reservations::close(std::int64_t id, const ReserveRequest& 
   record.body["result"] = result;
   record.body["signed"] = std::move(signed_by);
   record.body["failed"] = std::move(failed);
-  const auto sequence = records_.append(std::move(record));
+  auto sequence = records_.append(std::move(record));
   if (!sequence) {
     orphans_ = true;
     return sequence.error();

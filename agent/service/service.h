@@ -25,7 +25,7 @@ class Service {
 
   MethodTable methods();
 
-  void configure(ServiceSettings settings) { state_.settings = std::move(settings); }
+  void configure(const ServiceSettings& settings) { state_.settings = settings; }
   // Not null. For the calls that begin afterwards, and for what is judged again after a person was asked.
   void set_policy(LoadedPolicyPtr policy);
   void ask_through(AskPerson ask_person) { state_.ask_person = std::move(ask_person); }
