@@ -66,9 +66,10 @@ class Run {
     std::optional<T> result;
     asio::co_spawn(
         loop_,
-        [&result](awaitable<T> waited) -> awaitable<void> {
-          result = co_await std::move(waited);
-        }(std::move(work)),
+        // No captures: the closure is gone before the coroutine first runs, its parameters are not.
+        [](awaitable<T> waited, std::optional<T>& into) -> awaitable<void> {
+          into = co_await std::move(waited);
+        }(std::move(work), result),
         asio::detached);
     while (!result) {
       loop_.restart();
