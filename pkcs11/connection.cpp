@@ -93,6 +93,10 @@ HostResult<Reply> Connection::handle(Request request) {
     return make_fault(FaultKind::Protocol, "The first request must be Hello.");
   if (needs_token(request) && !signer_)
     return make_fault(FaultKind::Protocol, "This request must come after Open.");
+  if (needs_token(request)) {
+    const auto same = signer_->token().expect_same_card();
+    if (!same) return same.error();
+  }
   return std::visit([this](auto& message) { return on(message); }, request);
 }
 

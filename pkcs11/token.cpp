@@ -4,8 +4,25 @@
 
 namespace signet::host {
 
-Token::Token(Module& module, SlotDescription slot, bool read_write)
-    : module_(module), identity_(slot.token), read_write_(read_write), slot_(std::move(slot)) {}
+Token::Token(Module& module, SlotDescription slot, std::unique_ptr<CardWatch> card, bool read_write)
+    : module_(module),
+      identity_(slot.token),
+      read_write_(read_write),
+      card_(std::move(card)),
+      slot_(std::move(slot)) {}
+
+HostResult<void> Token::expect_same_card() {
+  if (!card_ || card_->unchanged()) return {};
+  const std::lock_guard lock(login_mutex_);
+  return card_left();
+}
+
+// login_mutex_ is held.
+Fault Token::card_left() {
+  forget_pin();
+  return make_fault(FaultKind::TokenAbsent, "The card of token " + identity_.label + " with serial number " +
+                                                identity_.serial + " was taken out of its reader.");
+}
 
 SlotDescription Token::slot() const {
   const std::lock_guard lock(slot_mutex_);
@@ -91,6 +108,7 @@ HostResult<LoginReply> Token::login(Secret pin) {
 // tries: the PIN may have been changed elsewhere since. login_mutex_ is held.
 HostResult<bool> Token::may_send_kept_pin() {
   if (pin_.empty() && !slot().protected_path) return false;
+  if (card_ && !card_->unchanged()) return card_left();
   const auto now = expect_token(module_, slot().slot, identity_);
   if (!now) return now.error();
   return !now->user_pin_low && !now->user_pin_final && !now->user_pin_locked;
@@ -136,6 +154,7 @@ HostResult<void> Token::login_for_operation(const Session& session) {
         "The key asks for the PIN at each use, and the PIN is not known here: unlock the token again.";
     return fault;
   }
+  if (card_ && !card_->unchanged()) return card_left();
   auto sent = send_pin(CKU_CONTEXT_SPECIFIC, session.handle(), pin_);
   if (!sent && pin_refused(sent.error().ckr)) forget_pin();
   return sent;
@@ -151,6 +170,19 @@ std::unique_lock<std::shared_mutex> Token::alone() {
   return std::unique_lock(operations_);
 }
 
+// Without the mutex: a slow slot must not hold up connections to other tokens.
+HostResult<std::shared_ptr<Token>> TokenTable::locate(const TokenIdentity& identity) {
+  auto slot = locate_token(module_, identity);
+  if (!slot) return slot.error();
+  std::unique_ptr<CardWatch> card;
+  if (slot->removable) {
+    card = CardWatch::begin(slot->slot_description);
+    slot = locate_token(module_, identity);  // so that what is watched is what was recognised
+    if (!slot) return slot.error();
+  }
+  return std::make_shared<Token>(module_, std::move(*slot), std::move(card), read_write_);
+}
+
 HostResult<std::shared_ptr<Token>> TokenTable::open(const TokenIdentity& identity) {
   const std::string key = identity.label + '\0' + identity.serial;
   std::shared_ptr<Token> token;
@@ -160,13 +192,13 @@ HostResult<std::shared_ptr<Token>> TokenTable::open(const TokenIdentity& identit
     if (known != tokens_.end()) token = known->second;
   }
   if (!token) {
-    // Without the mutex: a slow slot must not hold up connections to other tokens.
-    auto slot = locate_token(module_, identity);
-    if (!slot) return slot.error();
+    auto located = locate(identity);
+    if (!located) return located.error();
     const std::lock_guard lock(mutex_);
-    token = tokens_.try_emplace(key, std::make_shared<Token>(module_, std::move(*slot), read_write_))
-                .first->second;
+    token = tokens_.try_emplace(key, std::move(*located)).first->second;
   }
+  const auto same = token->expect_same_card();
+  if (!same) return same.error();
   const auto attached = token->attach();
   if (!attached) return attached.error();
   return token;

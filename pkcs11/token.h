@@ -10,6 +10,7 @@
 #include <shared_mutex>
 #include <string>
 
+#include "pkcs11/card_watch.h"
 #include "pkcs11/fault.h"
 #include "pkcs11/module.h"
 #include "pkcs11/session.h"
@@ -20,12 +21,19 @@ namespace signet::host {
 // Thread safe. The rules about the PIN (docs/host-protocol.md, "PINs") are kept here and nowhere else:
 // - a PIN goes to the token once for each LoginRequest, and is kept only after the token has accepted it;
 // - it is sent again by itself only when the token lost the login (a card reset), only to the token it was
-// accepted by,
-//   never when the token says that tries are used up, and never twice without a good signature in between;
-// - a PIN that was refused is wiped.
+//   accepted by, never when the token says that tries are used up, and never twice without a good signature
+//   in between;
+// - a PIN that was refused is wiped, and so is one whose card left the reader. Modules keep a copy of their
+//   own, and send it to the card that they find: after such a change the process must end.
 class Token {
  public:
-  Token(Module& module, SlotDescription slot, bool read_write);
+  // `card` was begun before the token was seen in `slot`.
+  Token(Module& module, SlotDescription slot, std::unique_ptr<CardWatch> card, bool read_write);
+
+  // FaultKind::TokenAbsent from the moment on when the card left its reader, even if it is back: this process
+  // has then done its duty. Asked before every call that may make the module send a PIN. For tokens in
+  // PC/SC's readers; others are never found absent by this.
+  HostResult<void> expect_same_card();
 
   // Opens the session that keeps the token's login alive while other sessions come and go.
   HostResult<void> attach();
@@ -61,10 +69,13 @@ class Token {
   HostResult<bool> logged_in() const;
   HostResult<bool> may_send_kept_pin();
   void forget_pin();
+  Fault card_left();
 
   Module& module_;
   const TokenIdentity identity_;
   const bool read_write_;
+
+  const std::unique_ptr<CardWatch> card_;  // null where PC/SC knows nothing of it
 
   mutable std::mutex slot_mutex_;
   SlotDescription slot_;  // under slot_mutex_
@@ -86,6 +97,8 @@ class TokenTable {
   HostResult<std::shared_ptr<Token>> open(const TokenIdentity& identity);
 
  private:
+  HostResult<std::shared_ptr<Token>> locate(const TokenIdentity& identity);
+
   Module& module_;
   const bool read_write_;
   std::mutex mutex_;

@@ -33,9 +33,6 @@ class Seen:
 class Events:
     """The tests, for one module. A mixin: unittest finds them in the classes below."""
     module = ""
-    # Of a USB key with its own reader. In a reader that stays, nothing tells the agent of a swap but its look each second:
-    # ykcs11 was seen to send the kept PIN to the other card before that. Open; docs/operations.md says so.
-    swaps: tuple[bool, ...] = (True,)
     impossible: tuple[str, ...] = ("1234", "12345", "123456789")
     bench: CardAgent
     rows: list[Seen]
@@ -150,7 +147,7 @@ class Events:
         self.assert_cost(seen, prompts=1)
 
     def test_swapped_for_another_card(self) -> None:
-        for usb in self.swaps:
+        for usb in (False, True):
             with self.subTest(usb=usb):
                 self.setUp()
                 seen = self.go_through(
@@ -258,8 +255,6 @@ class Ykcs11(Events, unittest.TestCase):
 
 class OpenSC(Events, unittest.TestCase):
     module = "opensc"
-    # OpenSC takes a USB key in a reader of the same name for the one before it. What saves us is to hear of it.
-    swaps = () if SANITIZED else (True,)
     impossible = ("123456789",)  # OpenSC says that a PIV card's PIN may have 4 characters
 
 
