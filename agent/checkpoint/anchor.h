@@ -14,7 +14,7 @@
 
 namespace signet {
 
-// Blocking; used by one thread at a time.
+// Blocking, and may hang: called on a thread of its own (outside_calls.h), by one at a time.
 class Anchor {
  public:
   virtual ~Anchor() = default;

@@ -9,8 +9,8 @@
 
 namespace signet {
 
-// Called on a thread of the checkpointer's own, one call at a time; may block. A fault is counted and logged,
-// and the next checkpoint is tried again.
+// Called on a thread of its own (outside_calls.h), one call at a time; may block, and may hang. A fault is
+// counted and logged, and the next checkpoint is tried again.
 class CheckpointSink {
  public:
   virtual ~CheckpointSink() = default;

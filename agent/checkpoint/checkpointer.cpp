@@ -30,8 +30,14 @@ awaitable<void> sleep_until_woken(asio::steady_timer& timer, std::chrono::steady
 Checkpointer::Checkpointer(asio::any_io_executor executor, CheckpointerSettings settings)
     : executor_(executor), settings_(std::move(settings)), wake_(executor), signed_(executor) {}
 
-Checkpointer::~Checkpointer() {
-  disk_.join();
+void Checkpointer::add_anchor(std::unique_ptr<Anchor> anchor) {
+  OutsideCalls calls(executor_, anchor->name(), settings_.outside_patience);
+  anchors_.push_back({std::move(anchor), std::move(calls)});
+}
+
+void Checkpointer::add_sink(std::unique_ptr<CheckpointSink> sink) {
+  OutsideCalls calls(executor_, sink->name(), settings_.outside_patience);
+  sinks_.push_back({std::move(sink), std::move(calls)});
 }
 
 awaitable<Result<void>> Checkpointer::attach(Ledger& ledger) {
@@ -109,13 +115,13 @@ awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge_signer() {
 awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::find_cause() {
   auto signer = co_await judge_signer();
   if (!signer || *signer) co_return signer;
-  for (const auto& anchor : anchors_) {
+  for (OutsideAnchor& place : anchors_) {
     AnchorFacts facts;
-    facts.name = anchor->name();
+    facts.name = place.anchor->name();
     const auto written = co_await ledger_->anchor_known(facts.name);
     if (!written) co_return written.error();
     facts.known = *written;
-    facts.note = co_await read(*anchor);
+    facts.note = co_await read(place);
     facts.origin = state_.origin;
     facts.key = key_;
     auto cause = co_await judge(std::move(facts));
@@ -139,14 +145,11 @@ awaitable<Result<void>> Checkpointer::settle(std::optional<QuarantineCause> caus
   const auto present = co_await ledger_->quarantine();
   if (!present) co_return present.error();
   if (!cause) {
-    if (!*present || loses_history((*present)->why)) co_return Result<void>();
-    Requester self;
-    self.uid = getuid();
-    self.gid = getgid();
-    self.pid = getpid();
+    if (!*present) co_return Result<void>();
     std::string reason = "the anchors can be read again, and agree";
-    spdlog::info("the ledger's quarantine ({}) is over: {}", (*present)->why, reason);
-    co_return co_await ledger_->clear_quarantine("", "", std::move(reason), self);
+    if (!loses_history((*present)->why))
+      spdlog::info("the ledger's quarantine ({}) is over: {}", (*present)->why, reason);
+    co_return co_await ledger_->end_unasked_quarantine(std::move(reason));
   }
   spdlog::critical(
       "THE LEDGER IS IN QUARANTINE ({}). {} No role signs before it was observed: see "
@@ -244,30 +247,41 @@ awaitable<Result<void>> Checkpointer::publish(const KeptCheckpoint& kept) {
   const auto done = co_await ledger_->keep_checkpoint(std::move(copy));
   if (!done) co_return done.error();
   if (signer_->remembers()) co_await ledger_->note_anchor(kSignerName);
-  for (const auto& anchor : anchors_) {
-    std::function<Result<void>()> work = [&anchor, &kept] { return anchor->write(kept.note); };
-    const auto written = co_await write(anchor->name(), std::move(work));
-    if (written) co_await ledger_->note_anchor(anchor->name());
+  for (OutsideAnchor& place : anchors_) {
+    std::string name = place.anchor->name();
+    std::function<Result<void>()> work = [anchor = place.anchor, note = kept.note] {
+      return anchor->write(note);
+    };
+    const auto written = co_await write(place.calls, name, std::move(work));
+    if (written) co_await ledger_->note_anchor(std::move(name));
   }
-  for (const auto& sink : sinks_) {
-    std::function<Result<void>()> work = [&sink, &kept] { return sink->push(kept.note); };
-    co_await write(sink->name(), std::move(work));
+  for (OutsideSink& place : sinks_) {
+    std::string name = place.sink->name();
+    std::function<Result<void>()> work = [sink = place.sink, note = kept.note] { return sink->push(note); };
+    co_await write(place.calls, std::move(name), std::move(work));
   }
   co_return Result<void>();
 }
 
-awaitable<Result<std::optional<std::string>>> Checkpointer::read(Anchor& anchor) {
-  auto work = [&anchor]() -> awaitable<Result<std::optional<std::string>>> { co_return anchor.read(); };
-  co_return co_await asio::co_spawn(disk_, std::move(work), asio::use_awaitable);
+awaitable<Result<std::optional<std::string>>> Checkpointer::read(OutsideAnchor& place) {
+  using Note = Result<std::optional<std::string>>;
+  const auto note = std::make_shared<Note>(std::optional<std::string>());
+  std::function<void()> work = [note, anchor = place.anchor] { *note = anchor->read(); };
+  const auto asked = co_await place.calls.run(std::move(work));
+  if (!asked) co_return asked.error();
+  co_return std::move(*note);
 }
 
-awaitable<Result<void>> Checkpointer::write(std::string name, std::function<Result<void>()> work) {
-  auto task = [work = std::move(work)]() -> awaitable<Result<void>> { co_return work(); };
-  const auto done = co_await asio::co_spawn(disk_, std::move(task), asio::use_awaitable);
-  if (done) co_return done;
+awaitable<Result<void>> Checkpointer::write(OutsideCalls& calls, std::string name,
+                                            std::function<Result<void>()> work) {
+  const auto done = std::make_shared<Result<void>>();
+  std::function<void()> task = [done, work = std::move(work)] { *done = work(); };
+  auto written = co_await calls.run(std::move(task));
+  if (written) written = *done;
+  if (written) co_return written;
   ++state_.failed_writes;
-  spdlog::error("a checkpoint was not written to {}: {}", name, done.error().message);
-  co_return done;
+  spdlog::error("a checkpoint was not written to {}: {}", name, written.error().message);
+  co_return written;
 }
 
 awaitable<Result<KeptCheckpoint>> Checkpointer::covering(std::int64_t records,

@@ -7,7 +7,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "agent/checkpoint/anchor.h"
 #include "agent/checkpoint/checkpoint_signer.h"
 #include "agent/checkpoint/checkpoint_sink.h"
+#include "agent/checkpoint/outside_calls.h"
 #include "agent/ledger/ledger.h"
 #include "protocol/signed_note.h"
 
@@ -26,6 +26,8 @@ namespace signet {
 struct CheckpointerSettings {
   std::string origin;  // empty: "signet/" and the ledger's id
   std::chrono::milliseconds interval{1000};
+  // For an anchor or a sink to answer. One that hangs is as one that cannot be read or written.
+  std::chrono::milliseconds outside_patience{10'000};
   // Made when there is a ledger.
   std::function<std::unique_ptr<CheckpointSigner>(Ledger&)> signer;
 };
@@ -42,13 +44,12 @@ struct CheckpointerState {
 class Checkpointer {
  public:
   Checkpointer(boost::asio::any_io_executor executor, CheckpointerSettings settings);
-  ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;
   Checkpointer& operator=(const Checkpointer&) = delete;
 
   // Before attach().
-  void add_anchor(std::unique_ptr<Anchor> anchor) { anchors_.push_back(std::move(anchor)); }
-  void add_sink(std::unique_ptr<CheckpointSink> sink) { sinks_.push_back(std::move(sink)); }
+  void add_anchor(std::unique_ptr<Anchor> anchor);
+  void add_sink(std::unique_ptr<CheckpointSink> sink);
 
   // Compares and, where it must, quarantines; then checkpoints are made until stop(). The ledger outlives it.
   // LedgerUnavailable where the ledger itself cannot be read or written: then nothing is to be served.
@@ -65,6 +66,15 @@ class Checkpointer {
 
  private:
   using Steady = std::chrono::steady_clock;
+  // Shared with a call that hangs, which may outlive all of this.
+  struct OutsideAnchor {
+    std::shared_ptr<Anchor> anchor;
+    OutsideCalls calls;
+  };
+  struct OutsideSink {
+    std::shared_ptr<CheckpointSink> sink;
+    OutsideCalls calls;
+  };
 
   boost::asio::awaitable<Result<void>> open_log();
   boost::asio::awaitable<Result<std::optional<QuarantineCause>>> find_cause();
@@ -76,14 +86,14 @@ class Checkpointer {
   boost::asio::awaitable<Result<bool>> make();
   boost::asio::awaitable<Result<void>> publish(const KeptCheckpoint& kept);
   boost::asio::awaitable<bool> allowed();
-  boost::asio::awaitable<Result<std::optional<std::string>>> read(Anchor& anchor);
-  boost::asio::awaitable<Result<void>> write(std::string name, std::function<Result<void>()> work);
+  boost::asio::awaitable<Result<std::optional<std::string>>> read(OutsideAnchor& place);
+  boost::asio::awaitable<Result<void>> write(OutsideCalls& calls, std::string name,
+                                             std::function<Result<void>()> work);
 
   boost::asio::any_io_executor executor_;
   CheckpointerSettings settings_;
-  std::vector<std::unique_ptr<Anchor>> anchors_;
-  std::vector<std::unique_ptr<CheckpointSink>> sinks_;
-  boost::asio::thread_pool disk_{1};  // what may block: anchors and sinks on other file systems
+  std::vector<OutsideAnchor> anchors_;
+  std::vector<OutsideSink> sinks_;
   Ledger* ledger_ = nullptr;
   std::unique_ptr<CheckpointSigner> signer_;
   CheckpointerState state_;

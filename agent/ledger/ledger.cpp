@@ -244,6 +244,10 @@ class SqliteLedger final : public Ledger {
       return store.quarantine().clear_by_hand(repository, role, reason, who);
     });
   }
+  awaitable<Result<void>> end_unasked_quarantine(std::string reason) override {
+    return write<void>(
+        [reason = std::move(reason)](LedgerStore& store) { return store.quarantine().end_unasked(reason); });
+  }
 
   awaitable<Result<ApprovalRequest>> open_request(NewApprovalRequest request, Requester who) override {
     return write<ApprovalRequest>([request = std::move(request), who](LedgerStore& store) {

@@ -126,6 +126,8 @@ class Ledger {
   virtual boost::asio::awaitable<Result<std::optional<Quarantine>>> quarantine() = 0;
   virtual boost::asio::awaitable<Result<void>> clear_quarantine(std::string repository, std::string role,
                                                                 std::string reason, Requester who) = 0;
+  // Ends the quarantines whose cause was an anchor that could not be asked; one after a rollback lasts.
+  virtual boost::asio::awaitable<Result<void>> end_unasked_quarantine(std::string reason) = 0;
 
   // --- approvals ---
   // The live request of this subject, whoever asked first, in whatever state (Denied too), or this one, made

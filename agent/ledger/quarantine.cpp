@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <boost/json/array.hpp>
+
+#include "agent/ledger/quarantine_rules.h"
+
 namespace signet {
 namespace {
 
@@ -40,31 +44,52 @@ Result<void> QuarantineTable::begin(const QuarantineCause& cause) {
   return {};
 }
 
+std::vector<Quarantine> QuarantineTable::lasting() {
+  std::vector<Quarantine> all;
+  for (Query row(database_, "SELECT id, since, why, anchor FROM quarantines WHERE ended IS NULL ORDER BY id");
+       row.next();)
+    all.push_back({row.integer(0), row.text(1), row.text(2), row.text(3)});
+  return all;
+}
+
 std::optional<Quarantine> QuarantineTable::present() {
-  Query row(database_,
-            "SELECT id, since, why, anchor, ended IS NULL FROM quarantines ORDER BY id DESC LIMIT 1");
-  if (!row.next() || row.integer(4) == 0) return std::nullopt;
-  return Quarantine{row.integer(0), row.text(1), row.text(2), row.text(3)};
+  auto all = lasting();
+  if (all.empty()) return std::nullopt;
+  return std::move(all.back());
 }
 
 bool QuarantineTable::allows(std::int64_t role) {
-  const auto lasting = present();
-  if (!lasting) return true;
-  return Query(database_, "SELECT 1 FROM quarantine_cleared WHERE role = ?1 AND quarantine = ?2", role,
-               lasting->id)
-      .next();
+  return !Query(database_,
+                "SELECT 1 FROM quarantines WHERE ended IS NULL"
+                " AND id NOT IN (SELECT quarantine FROM quarantine_cleared WHERE role = ?1)",
+                role)
+              .next();
 }
 
 void QuarantineTable::clear(std::int64_t role) {
-  if (const auto lasting = present())
-    run(database_, "INSERT INTO quarantine_cleared (role, quarantine) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-        role, lasting->id);
+  run(database_,
+      "INSERT INTO quarantine_cleared (role, quarantine)"
+      " SELECT ?1, id FROM quarantines WHERE ended IS NULL ON CONFLICT DO NOTHING",
+      role);
+}
+
+Result<void> QuarantineTable::end_unasked(const std::string& reason) {
+  std::vector<Quarantine> ended = lasting();
+  std::erase_if(ended, [](const Quarantine& one) { return loses_history(one.why); });
+  if (ended.empty()) return {};
+  boost::json::array causes;
+  for (const Quarantine& one : ended) causes.emplace_back(one.why);
+  NewRecord record{"ledger.clear-quarantine", {{"reason", reason}, {"causes", causes}}, {}, self()};
+  const auto recorded = records_.append(std::move(record));
+  if (!recorded) return recorded.error();
+  for (const Quarantine& one : ended)
+    run(database_, "UPDATE quarantines SET ended = ?1 WHERE id = ?2", records_.now(), one.id);
+  return {};
 }
 
 Result<void> QuarantineTable::clear_by_hand(const std::string& repository, const std::string& role,
                                             const std::string& reason, const Requester& who) {
-  const auto lasting = present();
-  if (!lasting) return invalid("repository", "The ledger is in no quarantine: there is nothing to clear.");
+  if (!present()) return invalid("repository", "The ledger is in no quarantine: there is nothing to clear.");
   if (repository.empty() != role.empty())
     return invalid("role", "Name a repository and a role, or, to end the quarantine, neither.");
   const auto id = repository.empty() ? std::optional<std::int64_t>(0) : marks_.repository_id(repository);
@@ -81,7 +106,7 @@ Result<void> QuarantineTable::clear_by_hand(const std::string& repository, const
   const auto recorded = records_.append(std::move(record));
   if (!recorded) return recorded.error();
   if (repository.empty())
-    run(database_, "UPDATE quarantines SET ended = ?1 WHERE id = ?2", records_.now(), lasting->id);
+    run(database_, "UPDATE quarantines SET ended = ?1 WHERE ended IS NULL", records_.now());
   else
     clear(marks_.ensure_role(*id, role).id);
   return {};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/ledger/database.h"
 #include "agent/ledger/mark_table.h"
@@ -35,10 +36,11 @@ class QuarantineTable {
 
   // Recorded (ledger.quarantine). Every role is quarantined anew.
   Result<void> begin(const QuarantineCause& cause);
-  // The one that lasts; nothing in a sound ledger.
+  // Of those that last the one that began last; nothing in a sound ledger. Several can last: an anchor that
+  // cannot be read does not end what a rollback began.
   std::optional<Quarantine> present();
-  // Whether the role may sign: no quarantine lasts, or the role was cleared since. `role` 0: one that the
-  // ledger has never seen.
+  // Whether the role may sign: it was cleared since the beginning of every quarantine that lasts. `role` 0:
+  // one that the ledger has never seen.
   bool allows(std::int64_t role);
   // The role was observed.
   void clear(std::int64_t role);
@@ -46,8 +48,13 @@ class QuarantineTable {
   // (ledger.clear-quarantine). NotFound; InvalidParameter without a quarantine or with one name alone.
   Result<void> clear_by_hand(const std::string& repository, const std::string& role,
                              const std::string& reason, const Requester& who);
+  // All anchors can be asked again, and agree: ends what began because one could not (quarantine_rules.h),
+  // and nothing else. Recorded (ledger.clear-quarantine) if there was any.
+  Result<void> end_unasked(const std::string& reason);
 
  private:
+  std::vector<Quarantine> lasting();  // in the order in which they began
+
   Database& database_;
   RecordLog& records_;
   MarkTable& marks_;

@@ -3,105 +3,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
-#include <fstream>
 
-#include "agent/checkpoint/checkpointer.h"
-#include "agent/checkpoint/process_signer.h"
 #include "agent/ledger/ledger_files.h"
-#include "tests/agent/ledger/ledger_fixture.h"
+#include "tests/agent/checkpoint/checkpointer_fixture.h"
 #include "tests/support/result_printing.h"
 
 namespace signet::test {
 namespace {
 
-namespace asio = boost::asio;
 namespace fs = std::filesystem;
-using asio::awaitable;
-
-// A state directory, an anchor and the signer's directory; start() is what a start of signetd does with them.
-class Site {
- public:
-  Site() {
-    state = scratch.path() / "state";
-    signer = scratch.path() / "signer";
-    anchor = scratch.path() / "anchor";
-    fs::create_directory(state);
-    create_ledger(state, {}).value();
-  }
-  ScratchDir scratch;
-  fs::path state, signer, anchor;
-};
-
-class Run {
- public:
-  explicit Run(Site& site, bool with_anchor = true) {
-    CheckpointerSettings settings;
-    settings.origin = "log";
-    settings.interval = std::chrono::milliseconds(20);
-    settings.signer = [this, signer = site.signer](Ledger&) {
-      return std::make_unique<ProcessSigner>(loop_.get_executor(), SIGNET_BIN_DIR "/signet-checkpoint-signer",
-                                             signer);
-    };
-    checkpointer = std::make_unique<Checkpointer>(loop_.get_executor(), std::move(settings));
-    if (with_anchor) checkpointer->add_anchor(file_anchor(site.anchor));
-    LedgerOptions options;
-    options.on_commit = [this] { checkpointer->records_written(); };
-    ledger = open_ledger(site.state, options).value();
-    attached = await(checkpointer->attach(*ledger));
-  }
-  ~Run() {
-    asio::co_spawn(loop_, checkpointer->stop(), asio::detached);
-    loop_.restart();
-    loop_.run_for(std::chrono::seconds(5));
-    ledger.reset();
-  }
-
-  template <typename T>
-  T await(awaitable<T> work) {
-    std::optional<T> result;
-    asio::co_spawn(
-        loop_,
-        // No captures: the closure is gone before the coroutine first runs, its parameters are not.
-        [](awaitable<T> waited, std::optional<T>& into) -> awaitable<void> {
-          into = co_await std::move(waited);
-        }(std::move(work), result),
-        asio::detached);
-    while (!result) {
-      loop_.restart();
-      loop_.run_one_for(std::chrono::seconds(20));
-    }
-    return std::move(*result);
-  }
-
-  void record(int count) {
-    for (int number = 0; number < count; ++number)
-      await(ledger->record("message-intent", {{"number", number}}, {}, someone())).value();
-  }
-  // Waits for the checkpoint of everything.
-  Result<KeptCheckpoint> covered() {
-    const std::int64_t size = await(ledger->tree_head())->size;
-    return await(checkpointer->covering(size, std::chrono::seconds(10)));
-  }
-  std::string why() {
-    const auto present = await(ledger->quarantine()).value();
-    return present ? present->why : "none";
-  }
-
-  asio::io_context loop_{1};
-  std::unique_ptr<Checkpointer> checkpointer;
-  std::unique_ptr<Ledger> ledger;
-  Result<void> attached;
-};
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 TEST_CASE("records get a signed checkpoint, in the anchor too, over restarts", "[checkpointer]") {
   Site site;
@@ -123,13 +34,6 @@ TEST_CASE("records get a signed checkpoint, in the anchor too, over restarts", "
     CHECK_FALSE(run.checkpointer->state().fault);
   }
   CHECK(read_text(site.anchor).starts_with("log\n21\n"));
-}
-
-void fill(Site& site, int records) {
-  Run run(site);
-  REQUIRE(run.attached);
-  run.record(records);
-  REQUIRE(run.covered());
 }
 
 void copy_ledger(const fs::path& from, const fs::path& to) {
@@ -271,6 +175,30 @@ TEST_CASE("an anchor that is gone, unreadable or damaged holds everything up unt
   std::ofstream(site.anchor) << content;
   Run run(site);
   CHECK(run.why() == "none");
+  CHECK(run.covered());
+}
+
+TEST_CASE("an anchor that is away for a start does not end what a rollback began",
+          "[checkpointer][rollback]") {
+  Site site;
+  fill(site, 5);
+  copy_ledger(site.state, site.scratch.path() / "backup");
+  fill(site, 5);
+  fs::remove_all(site.state);
+  copy_ledger(site.scratch.path() / "backup", site.state);
+  {
+    Run run(site);
+    REQUIRE(run.why() == "rollback");
+    REQUIRE(run.covered());
+  }
+  const std::string content = read_text(site.anchor);
+  fs::remove(site.anchor);
+  fs::create_directory(site.anchor);
+  CHECK(Run(site).why() == "anchor-unreadable");
+  fs::remove_all(site.anchor);
+  std::ofstream(site.anchor) << content;
+  Run run(site);
+  CHECK(run.why() == "rollback");
   CHECK(run.covered());
 }
 

@@ -81,6 +81,41 @@ TEST_CASE("a second quarantine asks for everything again", "[ledger][quarantine]
   CHECK(bench.store().quarantine().present()->why == "other-log");
 }
 
+TEST_CASE("an anchor that comes back ends what its absence began, and no quarantine of a rollback",
+          "[ledger][quarantine]") {
+  LedgerBench bench;
+  bench.populate();
+  const auto anchors_agree = [&] {
+    return bench.call([&] { return bench.store().quarantine().end_unasked("the anchors agree"); });
+  };
+  const std::size_t before = bench.records().size();
+  REQUIRE(anchors_agree());  // nothing lasts, so nothing is recorded
+  CHECK(bench.records().size() == before);
+
+  REQUIRE(begin(bench, "anchor-missing"));
+  REQUIRE(begin(bench, "rollback"));
+  REQUIRE(bench.observe("a", make_observed("targets", 4, "four")));
+  REQUIRE(begin(bench, "anchor-unreadable"));
+  CHECK(why(bench.reserve(make_request("a", "targets", 5, "five")).error()) == "quarantined");
+  REQUIRE(bench.observe("a", make_observed("snapshot", 4, "four")));
+  REQUIRE(anchors_agree());
+  CHECK(bench.last_statement().at("kind") == "ledger.clear-quarantine");
+  CHECK(bench.last_statement().at("body").at("causes") ==
+        boost::json::array{"anchor-missing", "anchor-unreadable"});
+  bench.reopen();
+  REQUIRE(bench.store().quarantine().present());
+  CHECK(bench.store().quarantine().present()->why == "rollback");
+  CHECK(bench.reserve(make_request("a", "targets", 5, "five")));   // observed before the anchor was away
+  CHECK(bench.reserve(make_request("a", "snapshot", 5, "five")));  // and while it was
+  CHECK(why(bench.reserve(make_request("a", "timestamp", 5, "five")).error()) == "quarantined");
+  REQUIRE(anchors_agree());
+  CHECK(why(bench.reserve(make_request("a", "timestamp", 5, "five")).error()) == "quarantined");
+  REQUIRE(begin(bench, "anchor-unreadable"));
+  REQUIRE(clear(bench, "", ""));  // a person ends them all
+  CHECK_FALSE(bench.store().quarantine().present());
+  CHECK(bench.reserve(make_request("a", "timestamp", 5, "five")));
+}
+
 TEST_CASE("a repository that is adopted in quarantine has its root seen", "[ledger][quarantine]") {
   LedgerBench bench;
   bench.populate();
