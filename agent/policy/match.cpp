@@ -109,7 +109,21 @@ Mismatch key_name_mismatch(const WhatSelector& what, const PolicyKey& key) {
   return "key: the key is " + quoted_name(key.name) + ", and the rule is for " + wanted + ".";
 }
 
-Mismatch key_mismatch(const WhatSelector& what, const std::optional<PolicyKey>& key) {
+// What is allowed must be allowed of every use that the key is to have; one of them is enough to refuse it. A
+// request without uses is for none of them.
+Mismatch use_mismatch(const PolicyRule& rule, const PolicyKey& key) {
+  const std::vector<std::string>& uses = rule.what.uses;
+  if (uses.empty()) return std::nullopt;
+  const auto named = [&](const std::string& use) { return holds(uses, use); };
+  const bool matches = rule.allow ? !key.uses.empty() && std::all_of(key.uses.begin(), key.uses.end(), named)
+                                  : std::any_of(key.uses.begin(), key.uses.end(), named);
+  if (matches) return std::nullopt;
+  return "use: the key is used for " + list_of(key.uses, quoted_name) + ", and the rule is for " +
+         list_of(uses, quoted_name) + (rule.allow && key.uses.size() > 1 ? " alone." : ".");
+}
+
+Mismatch key_mismatch(const PolicyRule& rule, const std::optional<PolicyKey>& key) {
+  const WhatSelector& what = rule.what;
   const bool selects =
       !what.keys.empty() || !what.fingerprints.empty() || !what.algorithms.empty() || !what.uses.empty();
   if (!selects) return std::nullopt;
@@ -118,11 +132,7 @@ Mismatch key_mismatch(const WhatSelector& what, const std::optional<PolicyKey>& 
   if (!what.algorithms.empty() && !holds(what.algorithms, key->algorithm))
     return "algorithm: the key's is " + std::string(to_string(key->algorithm)) + ", and the rule is for " +
            list_of(what.algorithms, [](KeyAlgorithm one) { return std::string(to_string(one)); }) + ".";
-  const auto wanted = [&](const std::string& use) { return holds(what.uses, use); };
-  if (!what.uses.empty() && std::none_of(key->uses.begin(), key->uses.end(), wanted))
-    return "use: the key is used for " + list_of(key->uses, quoted_name) + ", and the rule is for " +
-           list_of(what.uses, quoted_name) + ".";
-  return std::nullopt;
+  return use_mismatch(rule, *key);
 }
 
 Mismatch token_mismatch(const WhatSelector& what, const std::optional<PolicyToken>& token) {
@@ -143,7 +153,7 @@ std::optional<std::string> mismatch(const PolicyRule& rule, const PolicyRequest&
            list_of(what.actions, [](Action one) { return std::string(to_string(one)); }) + ".";
   if (Mismatch who = accounts_mismatch(rule.who, request.who)) return who;
   if (Mismatch claims = claims_mismatch(rule.who, request.who)) return claims;
-  if (Mismatch key = key_mismatch(what, request.key)) return key;
+  if (Mismatch key = key_mismatch(rule, request.key)) return key;
   if (Mismatch token = token_mismatch(what, request.token)) return token;
   if (Mismatch repository = name_mismatch("repository", what.repositories, request.repository))
     return repository;

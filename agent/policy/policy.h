@@ -60,8 +60,10 @@ struct WhatSelector {
   std::vector<Glob> keys;                 // key names...
   std::vector<std::string> fingerprints;  // ... or fingerprints: one selector, "key"
   std::vector<KeyAlgorithm> algorithms;
-  std::vector<std::string> uses;  // of the key: tuf, message, digest, …
-  std::vector<Glob> tokens;       // token label or serial number
+  // Of the key: tuf, message, digest, … A key with several uses matches what allows if all of them are here,
+  // and what refuses if one is.
+  std::vector<std::string> uses;
+  std::vector<Glob> tokens;  // token label or serial number
   std::vector<Glob> repositories;
   std::vector<Glob> roles;
 };

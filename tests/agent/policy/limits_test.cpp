@@ -7,14 +7,8 @@
 #include "policy_fixture.h"
 
 using namespace std::chrono_literals;
-using signet::Action;
-using signet::decide;
-using signet::KeyAlgorithm;
-using signet::PolicyRequest;
-using signet::Verdict;
-using signet::test::at;
-using signet::test::policy;
-using signet::test::request;
+using namespace signet;
+using namespace signet::test;
 
 namespace {
 
@@ -186,7 +180,7 @@ TEST_CASE("what is needed besides is in the verdict") {
   CHECK(verdict.needs.approvals == 2);
   CHECK(verdict.needs.approvers == std::vector<std::string>{"ben", "ann"});
   CHECK_FALSE(verdict.needs.requester_may_approve);
-  CHECK(verdict.needs.confirm == signet::Confirm::Person);
+  CHECK(verdict.needs.confirm == Confirm::Person);
   CHECK(verdict.needs.pin_cache == 5min);
   CHECK_THAT(verdict.sentence, Catch::Contains("2 approvals by ben, ann, none of them who asks.") &&
                                    Catch::Contains("A person must confirm it."));
@@ -194,7 +188,7 @@ TEST_CASE("what is needed besides is in the verdict") {
             .needs.requester_may_approve);
   const Verdict plain = with("", asked);
   CHECK(plain.needs.approvals == 0);
-  CHECK(plain.needs.confirm == signet::Confirm::None);
+  CHECK(plain.needs.confirm == Confirm::None);
   CHECK_FALSE(plain.needs.pin_cache);
 }
 
@@ -206,22 +200,22 @@ TEST_CASE("a refusal asks for nothing") {
       asked);
   CHECK_FALSE(verdict.allowed);
   CHECK(verdict.needs.approvals == 0);
-  CHECK(verdict.needs.confirm == signet::Confirm::None);
+  CHECK(verdict.needs.confirm == Confirm::None);
   CHECK_FALSE(verdict.shared_key);
 }
 
 TEST_CASE("a touch confirms a signature of the key that asks for it, and nothing else") {
   const std::set<Action> signatures{Action::SignMetadata, Action::Supersede, Action::SignMessage,
                                     Action::IssueCertificate};
-  for (const Action action : signet::kActions) {
+  for (const Action action : kActions) {
     CAPTURE(to_string(action));
     PolicyRequest asked = request(action);
-    CHECK(with("confirm = \"person\"\n", asked).needs.confirm == signet::Confirm::Person);
+    CHECK(with("confirm = \"person\"\n", asked).needs.confirm == Confirm::Person);
     if (asked.key) asked.key->touch_required = true;
     const Verdict verdict = with("confirm = \"person\"\n", asked);
     REQUIRE(verdict.allowed);
     CHECK(verdict.confirmed_by_touch == signatures.contains(action));
-    CHECK((verdict.needs.confirm == signet::Confirm::None) == signatures.contains(action));
+    CHECK((verdict.needs.confirm == Confirm::None) == signatures.contains(action));
     CHECK_FALSE(with("", asked).confirmed_by_touch);
   }
 }

@@ -6,15 +6,8 @@
 #include "policy_fixture.h"
 
 using namespace std::chrono_literals;
-using signet::Action;
-using signet::KeyAlgorithm;
-using signet::test::kAlice;
-using signet::test::kBob;
-using signet::test::kRelease;
-using signet::test::kSelf;
-using signet::test::kStaff;
-using signet::test::mistakes_of;
-using signet::test::rule;
+using namespace signet;
+using namespace signet::test;
 
 namespace {
 
@@ -27,14 +20,14 @@ struct BadCase {
 }  // namespace
 
 TEST_CASE("an empty policy has no rule") {
-  const signet::Policy policy = signet::test::policy("");
+  const Policy policy = test::policy("");
   CHECK(policy.rules.empty());
   CHECK(policy.overflow_uid == 65534);
 }
 
 TEST_CASE("every key of a policy is read") {
   const std::string fingerprint(64, 'A');
-  const signet::Policy policy = signet::test::policy(R"(
+  const Policy policy = test::policy(R"(
 [[rule]]
 name = "first"
 user = ["alice", "@self", "alice"]
@@ -44,7 +37,8 @@ gid = [2001, 2000]
 issuer = "github"
 claims = { repository = "org/app", ref = ["refs/heads/main", "refs/tags/*"] }
 action = ["sign-metadata", "supersede"]
-key = ["ci-*", ")" + fingerprint + R"("]
+key = ["ci-*", ")" + fingerprint +
+                                     R"("]
 algorithm = ["ed25519", "ecdsa-p256"]
 use = "tuf"
 token = "15835999"
@@ -73,7 +67,8 @@ action = "any"
 [[principal]]
 name = "ann"
 user = "alice"
-spki = [")" + std::string(kEd25519) + R"("]
+spki = [")" + std::string(kEd25519) +
+                                     R"("]
 [[principal]]
 name = "ben"
 uid = 1002
@@ -93,7 +88,7 @@ max-uses = 5
 skew = "1m"
 )");
   REQUIRE(policy.rules.size() == 2);
-  const signet::PolicyRule& one = policy.rules[0];
+  const PolicyRule& one = policy.rules[0];
   CHECK(one.name == "first");
   CHECK(one.line == 2);
   CHECK(one.allow);
@@ -124,11 +119,11 @@ skew = "1m"
   CHECK(one.needs.approvals == 2);
   CHECK(one.needs.approvers == std::vector<std::string>{"ann", "ben"});
   CHECK(one.needs.requester_may_approve);
-  CHECK(one.needs.confirm == signet::Confirm::Person);
+  CHECK(one.needs.confirm == Confirm::Person);
   CHECK(one.needs.pin_cache == 15min);
   CHECK_FALSE(policy.rules[1].allow);
   CHECK(policy.rules[1].who.anyone);
-  CHECK(policy.rules[1].what.actions.size() == signet::kActions.size());
+  CHECK(policy.rules[1].what.actions.size() == kActions.size());
   REQUIRE(policy.principals.size() == 2);
   CHECK(policy.principals[0].uids == std::vector<uid_t>{kAlice});
   REQUIRE(policy.principals[0].keys.size() == 1);
@@ -139,7 +134,7 @@ skew = "1m"
   CHECK(find_principal(policy, "ben") == &policy.principals[1]);
   CHECK(find_principal(policy, "bob") == nullptr);
   REQUIRE(policy.issuers.size() == 1);
-  const signet::PolicyIssuer& issuer = *find_issuer(policy, "github");
+  const PolicyIssuer& issuer = *find_issuer(policy, "github");
   CHECK(issuer.issuer == "https://token.actions.githubusercontent.com");
   CHECK(issuer.jwks == "/etc/signet/github.json");
   CHECK(issuer.audiences == std::vector<std::string>{"signet.example.com"});
@@ -149,7 +144,7 @@ skew = "1m"
 }
 
 TEST_CASE("a number as least-threshold is the role root's") {
-  const signet::Policy policy = signet::test::policy(rule("least-threshold = 2\n"));
+  const Policy policy = test::policy(rule("least-threshold = 2\n"));
   CHECK(policy.rules[0].limits.least_threshold == std::map<std::string, std::int64_t>{{"root", 2}});
 }
 

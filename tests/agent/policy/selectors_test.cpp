@@ -4,21 +4,8 @@
 #include "agent/policy/decide.h"
 #include "policy_fixture.h"
 
-using signet::Action;
-using signet::decide;
-using signet::explain;
-using signet::KeyAlgorithm;
-using signet::Policy;
-using signet::PolicyClaims;
-using signet::PolicyRequest;
-using signet::RuleFinding;
-using signet::Verdict;
-using signet::test::kAlice;
-using signet::test::kBob;
-using signet::test::kRelease;
-using signet::test::kSelf;
-using signet::test::policy;
-using signet::test::request;
+using namespace signet;
+using namespace signet::test;
 
 namespace {
 
@@ -42,7 +29,7 @@ Policy rule_with(const std::string& selectors, const std::string& action = "\"si
 
 bool lets(const Policy& rules, const PolicyRequest& asked) {
   const Verdict verdict = decide(rules, asked);
-  CHECK(verdict.rule == (verdict.allowed ? "r" : signet::kNoRuleMatched));
+  CHECK(verdict.rule == (verdict.allowed ? "r" : kNoRuleMatched));
   CHECK_FALSE(verdict.sentence.empty());
   return verdict.allowed;
 }
@@ -62,10 +49,10 @@ PolicyRequest with_claims(const std::string& issuer, boost::json::object claims)
 }  // namespace
 
 TEST_CASE("without a rule nothing is allowed") {
-  for (const Action action : signet::kActions) {
+  for (const Action action : kActions) {
     const Verdict verdict = decide(policy(""), request(action));
     CHECK_FALSE(verdict.allowed);
-    CHECK(verdict.rule == signet::kNoRuleMatched);
+    CHECK(verdict.rule == kNoRuleMatched);
     CHECK_THAT(verdict.sentence,
                Catch::Contains(std::string(to_string(action))) && Catch::Contains("uid 1000"));
   }
@@ -106,7 +93,7 @@ TEST_CASE("a rule for anyone is for anyone but the overflow uid") {
   for (const char* text : {"anyone = true\n", "uid = 1\n"}) {
     const Verdict verdict = decide(rule_with(text), of_uid(65534));
     CHECK_FALSE(verdict.allowed);
-    CHECK(verdict.rule == signet::kOverflowUid);
+    CHECK(verdict.rule == kOverflowUid);
   }
   Policy elsewhere = rules;
   elsewhere.overflow_uid = 99;  // a kernel can be told another one
@@ -197,6 +184,32 @@ TEST_CASE("a rule for algorithms and uses is for these") {
   CHECK(lets(uses, asked));
 }
 
+TEST_CASE("of a key with several uses all must be allowed, and one is enough to refuse it") {
+  for (const Action action : {Action::Generate, Action::Enrol, Action::Retire}) {
+    PolicyRequest asked = request(action);
+    const std::string named = "\"" + std::string(to_string(action)) + "\"";
+    const Policy one = rule_with("anyone = true\nuse = \"message\"\n", named);
+    const Policy both = rule_with("anyone = true\nuse = [\"message\", \"digest\"]\n", named);
+    asked.key->uses = {"message"};
+    CHECK(lets(one, asked));
+    CHECK(lets(both, asked));
+    asked.key->uses = {"message", "digest"};
+    CHECK_FALSE(lets(one, asked));
+    CHECK(decide(one, asked).rule == "no-rule-matched");
+    CHECK(lets(both, asked));
+    asked.key->uses = {"digest", "ssh"};
+    CHECK_FALSE(lets(both, asked));
+    Policy refusing = rule_with("anyone = true\nuse = \"digest\"\n", named);
+    const std::string refusal = refusing.rules.front().name;
+    refusing.rules.front().allow = false;
+    CHECK(decide(refusing, asked).rule == refusal);
+    asked.key->uses = {"message"};
+    CHECK(decide(refusing, asked).rule == "no-rule-matched");
+    asked.key->uses.clear();  // only what is explained can lack them
+    CHECK_FALSE(explain(one, asked, Facts::Hypothetical).verdict.allowed);
+  }
+}
+
 TEST_CASE("a rule for tokens is for labels and serial numbers") {
   PolicyRequest asked = request(Action::Unlock);
   const auto named = [&](const std::string& selector) {
@@ -228,9 +241,9 @@ TEST_CASE("a rule for repositories and roles is for these") {
 
 TEST_CASE("\"any\" with a selector is for the actions that have what it selects by") {
   const Policy rules = rule_with("anyone = true\nrepository = \"registry.example.com/**\"\n", "\"any\"");
-  for (const Action action : signet::kActions) {
+  for (const Action action : kActions) {
     CAPTURE(to_string(action));
-    CHECK(lets(rules, request(action)) == (facts_of(action).repository == signet::Presence::Required));
+    CHECK(lets(rules, request(action)) == (facts_of(action).repository == Presence::Required));
   }
 }
 
@@ -299,7 +312,7 @@ action = "any"
   CHECK_FALSE(refused.verdict.allowed);
   CHECK(refused.rules.empty());
   const auto nobody = explain(rules, of_uid(65534));
-  CHECK(nobody.verdict.rule == signet::kOverflowUid);
+  CHECK(nobody.verdict.rule == kOverflowUid);
   for (const RuleFinding& rule : nobody.rules) CHECK(rule.kind == RuleFinding::Kind::NotReached);
 }
 
