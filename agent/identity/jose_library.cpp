@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -16,7 +17,7 @@ namespace {
 void wipe_and_free(void* memory) {
   if (memory == nullptr) return;
   wipe_memory(memory, malloc_usable_size(memory));
-  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): what malloc gave
+  std::free(memory);
 }
 
 void* wiping_realloc(void* memory, std::size_t size) {
@@ -40,6 +41,10 @@ void prepare() {
   static_cast<void>(once);
 }
 
+struct ReleaseJwk {
+  void operator()(cjose_jwk_t* jwk) const { cjose_jwk_release(jwk); }
+};
+
 struct ReleaseJws {
   void operator()(cjose_jws_t* jws) const { cjose_jws_release(jws); }
 };
@@ -52,13 +57,23 @@ struct ForgottenErrors {
 
 }  // namespace
 
+class CjoseKey {
+ public:
+  explicit CjoseKey(cjose_jwk_t* key) : key_(key) {}
+  // cjose's functions take no const key; verifying only reads it.
+  cjose_jwk_t* get() const { return key_.get(); }
+
+ private:
+  std::unique_ptr<cjose_jwk_t, ReleaseJwk> key_;
+};
+
 JoseKey import_jwk(const std::string& json) {
   prepare();
   const ForgottenErrors forgotten;
   cjose_err error{};
   cjose_jwk_t* key = cjose_jwk_import(json.data(), json.size(), &error);
   if (key == nullptr) return nullptr;
-  return {key, [](const cjose_jwk_t* mine) { cjose_jwk_release(const_cast<cjose_jwk_t*>(mine)); }};
+  return std::make_shared<const CjoseKey>(key);
 }
 
 std::optional<WipedBuffer> verify_jws(std::string_view compact, const JoseKey& key) {
@@ -66,7 +81,7 @@ std::optional<WipedBuffer> verify_jws(std::string_view compact, const JoseKey& k
   const ForgottenErrors forgotten;
   cjose_err error{};
   const Jws jws(cjose_jws_import(compact.data(), compact.size(), &error));
-  if (!jws || !cjose_jws_verify(jws.get(), key.get(), &error)) return std::nullopt;
+  if (!jws || !cjose_jws_verify(jws.get(), key->get(), &error)) return std::nullopt;
   std::uint8_t* bytes = nullptr;  // cjose's, as long as the JWS
   std::size_t size = 0;
   if (!cjose_jws_get_plaintext(jws.get(), &bytes, &size, &error)) return std::nullopt;

@@ -15,13 +15,11 @@
 
 #include "protocol/secret_json.h"
 
-// cjose's own name for its opaque key.
-struct _cjose_jwk_int;  // NOLINT(bugprone-reserved-identifier): not our name
-
 namespace signet {
 
 // A public key in cjose's form. Immutable, thread safe.
-using JoseKey = std::shared_ptr<const _cjose_jwk_int>;
+class CjoseKey;
+using JoseKey = std::shared_ptr<const CjoseKey>;
 
 // From a JWK of kty RSA (with n and e) or EC (with crv, x and y), as JSON text. Null if cjose refuses it:
 // e.g. a point that is not on its curve, a coordinate of another length.

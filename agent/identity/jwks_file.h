@@ -18,8 +18,8 @@ namespace signet {
 enum class JwksOwnership {
   // A person's own agent: the agent's user or root owns the file, and nobody else can write to it.
   Own,
-  // System mode, as for the policy: the file, links to it and all directories above belong to root (or to the
-  // agent's user) and nobody else can write to them.
+  // System mode, as for the policy: the file, links to it and all directories above belong to root and nobody
+  // else can write to them.
   System,
 };
 
