@@ -1,48 +1,25 @@
 // docs/signet.toml.sample is what people copy: it must load, and say everything there is.
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "agent/config/config_file.h"
 #include "tests/support/result_printing.h"
+#include "tests/support/sample_file.h"
+
+using signet::test::keys_set;
 
 namespace {
 
 std::string sample() {
-  std::ifstream file(SIGNET_SOURCE_DIR "/docs/signet.toml.sample");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  return signet::test::file_text(SIGNET_SOURCE_DIR "/docs/signet.toml.sample");
 }
 
-// With its examples ("#key", no space) taken in.
 // The examples of all keys at once: those that go with another choice have it made.
 std::string with_examples(const std::string& text) {
-  std::istringstream lines(text);
-  std::string out;
-  for (std::string line; std::getline(lines, line); out += '\n')
-    out += line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line;
+  std::string out = signet::test::with_examples(text);
   const std::size_t signer = out.find("signer = \"process\"");
   if (signer != std::string::npos) out.replace(signer, 18, "signer = \"key\"");
   return out;
-}
-
-// Every "table.key" that the text sets; and each must follow a comment of its own or share the one above.
-std::set<std::string> keys_set(const std::string& text) {
-  std::istringstream lines(text);
-  std::set<std::string> keys;
-  std::string table;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with('[')) {
-      table = line.substr(line.find_last_of('[', 1) + 1);
-      table = table.substr(0, table.find(']'));
-    } else if (const std::size_t equals = line.find(" = ");
-               equals != std::string::npos && !line.starts_with('#')) {
-      keys.insert(table + "." + line.substr(0, equals));
-    }
-  }
-  return keys;
 }
 
 }  // namespace

@@ -1,43 +1,19 @@
 // docs/policy.toml.sample is what people copy: it must load, with and without its examples, and show every
 // key.
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "agent/policy/accounts.h"
 #include "policy_fixture.h"
+#include "tests/support/sample_file.h"
+
+using signet::test::keys_set;
+using signet::test::with_examples;
 
 namespace {
 
 std::string sample() {
-  std::ifstream file(SIGNET_SOURCE_DIR "/docs/policy.toml.sample");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// With its examples ("#key", no space) taken in.
-std::string with_examples(const std::string& text) {
-  std::istringstream lines(text);
-  std::string out;
-  for (std::string line; std::getline(lines, line); out += '\n')
-    out += line.size() > 1 && line[0] == '#' && line[1] != ' ' ? line.substr(1) : line;
-  return out;
-}
-
-std::set<std::string> keys_set(const std::string& text) {
-  std::istringstream lines(text);
-  std::set<std::string> keys;
-  std::string table;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("[["))
-      table = line.substr(2, line.find(']') - 2);
-    else if (const std::size_t equals = line.find(" = ");
-             equals != std::string::npos && !line.starts_with('#'))
-      keys.insert(table + "." + line.substr(0, equals));
-  }
-  return keys;
+  return signet::test::file_text(SIGNET_SOURCE_DIR "/docs/policy.toml.sample");
 }
 
 signet::Policy load(const std::string& text) {
