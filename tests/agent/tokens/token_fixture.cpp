@@ -75,6 +75,13 @@ ModuleConfig softhsm_module(const SoftHsm& hsm) {
   return module;
 }
 
+ModuleConfig shimmed_module(const SoftHsm& hsm, const FaultShim& shim) {
+  ModuleConfig module = softhsm_module(hsm);
+  module.path = shim.module();
+  module.environment = shim.environment();
+  return module;
+}
+
 PinSource pin_file(const ScratchDir& dir, const std::string& token, const std::string& pin) {
   PinSource source;
   source.token = token;

@@ -76,6 +76,8 @@ std::vector<T> run_all(boost::asio::io_context& io, std::vector<boost::asio::awa
 std::filesystem::path host_path();
 // SoftHSM without the shim, named "softhsm".
 ModuleConfig softhsm_module(const SoftHsm& hsm);
+// The same behind the shim.
+ModuleConfig shimmed_module(const SoftHsm& hsm, const FaultShim& shim);
 // A file of mode 0400 with the PIN, as a source for that token.
 PinSource pin_file(const ScratchDir& dir, const std::string& token, const std::string& pin);
 

@@ -12,9 +12,7 @@ TEST_CASE("a shared module serves all tokens from one host, each with its own lo
   hsm.add_token("alpha");
   hsm.add_token("beta", "beta-pin-1");
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   module.shared = true;
   TokenFixture fixture({module});
   const auto key = fixture.generate("alpha", KeyAlgorithm::EcdsaP256, "k");
@@ -38,9 +36,7 @@ TEST_CASE("drain answers what is in flight, then ends all hosts") {
   SoftHsm hsm;
   hsm.add_token("alpha");
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   TokenFixture fixture({module});
   const auto key = fixture.generate("alpha", KeyAlgorithm::EcdsaP256, "k");
   REQUIRE(key);
@@ -65,9 +61,7 @@ TEST_CASE("an agent that is torn down in the midst of calls leaves no process be
   SoftHsm hsm;
   hsm.add_token("alpha");
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   {
     boost::asio::io_context io(1);
     const auto service =

@@ -178,9 +178,7 @@ TEST_CASE("a wrong PIN is refused once and its value is never sent again; anothe
   SoftHsm hsm;
   hsm.add_token("alpha");
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   TokenFixture fixture({module});
 
   const auto wrong = fixture.unlock("alpha", "not-the-pin");
@@ -212,9 +210,7 @@ TEST_CASE("a token with a PIN source unlocks itself to sign and to find; callers
   hsm.add_token("alpha");
   ScratchDir dir;
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   module.pins.push_back(pin_file(dir, "alpha", kUserPin));
   TokenFixture fixture({module});
   auto request = generate_request("alpha", KeyAlgorithm::EcdsaP256, "k");
@@ -240,9 +236,7 @@ TEST_CASE("a wrong PIN in a source costs one try, whoever asks and how often") {
   hsm.add_token("alpha");
   ScratchDir dir;
   FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
-  ModuleConfig module = softhsm_module(hsm);
-  module.path = shim.module();
-  module.environment = shim.environment();
+  ModuleConfig module = shimmed_module(hsm, shim);
   module.pins.push_back(pin_file(dir, "alpha", "wrong-pin"));
   TokenFixture fixture({module});
   const auto key = fixture.generate("alpha", KeyAlgorithm::EcdsaP256, "k");
