@@ -91,7 +91,7 @@ awaitable<Reply> sign_approval(ServiceState& state, Call call) {
   if (!ledger) co_return ledger.error();
   const auto parsed = parse_call(state, call.parameters);
   if (!parsed) co_return parsed.error();
-  const auto key = PublicKey::from_spki(parsed->entry->spki);
+  const auto key = state.keys.public_key(*parsed->entry);
   if (!key) co_return key.error();
   const auto allowed = co_await authorise_repository(
       state, call.peer, Action::Approve, parsed->request.repository, parsed->request.role,

@@ -50,6 +50,16 @@ KeyBook::Entry KeyBook::find(const std::string& name) const {
   return by_fingerprint(keyid == fingerprint_of_keyid_.end() ? name : keyid->second);
 }
 
+Result<PublicKey> KeyBook::public_key(const LedgerKey& entry) {
+  const auto known = parsed_.find(entry.fingerprint);
+  if (known != parsed_.end()) return known->second;
+  auto key = PublicKey::from_spki(entry.spki);
+  if (!key) return key;
+  if (parsed_.size() >= kMaxParsedKeys) parsed_.clear();
+  parsed_.emplace(entry.fingerprint, *key);
+  return key;
+}
+
 std::vector<KeyBook::Entry> KeyBook::all() const {
   std::vector<Entry> keys;
   keys.reserve(by_fingerprint_.size());

@@ -250,7 +250,7 @@ awaitable<Reply> show_key(ServiceState& state, Call call) {
   if (!name) co_return name.error();
   const KeyBook::Entry entry = state.keys.find(*name);
   if (!entry) co_return key_not_found(*name);
-  const auto key = PublicKey::from_spki(entry->spki);
+  const auto key = state.keys.public_key(*entry);
   if (!key) co_return key.error();
   const auto served = co_await (*ledger)->key_roles(entry->fingerprint);
   if (!served) co_return served.error();

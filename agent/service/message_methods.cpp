@@ -63,7 +63,7 @@ Result<SignatureScheme> parse_scheme(const boost::json::object& parameters, cons
   return *scheme;
 }
 
-Result<SignMessageCall> parse_call(const ServiceState& state, const boost::json::object& parameters) {
+Result<SignMessageCall> parse_call(ServiceState& state, const boost::json::object& parameters) {
   SignMessageCall call;
   const auto name = text_parameter(parameters, "key");
   if (!name) return name.error();
@@ -84,7 +84,7 @@ Result<SignMessageCall> parse_call(const ServiceState& state, const boost::json:
                  "No key named " + *name + " is enrolled in this agent. See \"signet key list\".",
                  {{"kind", "key"}, {"name", *name}}};
   if (const auto use = check_use(*call.entry, call.is_digest); !use) return use.error();
-  auto key = PublicKey::from_spki(call.entry->spki);
+  auto key = state.keys.public_key(*call.entry);
   if (!key) return key.error();
   const auto scheme = parse_scheme(parameters, *call.entry, *key);
   if (!scheme) return scheme.error();
