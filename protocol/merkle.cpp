@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "protocol/openssl_handles.h"
+#include "protocol/sha256.h"
 
 namespace signet {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::uint8_t kNodePrefix = 0x01;
 MerkleHash hash_parts(BytesView first, BytesView second, BytesView third) {
   thread_local const EvpDigestContext context(EVP_MD_CTX_new());
   MerkleHash hash{};
-  const bool done = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1 &&
+  const bool done = context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1 &&
                     EVP_DigestUpdate(context.get(), first.data(), first.size()) == 1 &&
                     EVP_DigestUpdate(context.get(), second.data(), second.size()) == 1 &&
                     EVP_DigestUpdate(context.get(), third.data(), third.size()) == 1 &&

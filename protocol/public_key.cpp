@@ -3,7 +3,6 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
@@ -191,16 +190,6 @@ Result<KeyAlgorithm> parse_key_algorithm(std::string_view name) {
                "There is no key algorithm " + quoted(name) +
                    "; use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.",
                {{"parameter", "algorithm"}});
-}
-
-Bytes sha256(BytesView data) {
-  Bytes digest(SHA256_DIGEST_LENGTH);
-  SHA256(data.data(), data.size(), digest.data());
-  return digest;
-}
-
-std::string sha256_hex(BytesView data) {
-  return to_hex(sha256(data));
 }
 
 struct PublicKey::State {

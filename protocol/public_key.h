@@ -7,6 +7,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/result.h"
+#include "protocol/sha256.h"
 
 namespace signet {
 
@@ -15,10 +16,6 @@ enum class KeyAlgorithm { EcdsaP256, EcdsaP384, Rsa2048, Rsa3072, Rsa4096, Ed255
 // "ecdsa-p256", "ecdsa-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519".
 std::string_view to_string(KeyAlgorithm algorithm);
 Result<KeyAlgorithm> parse_key_algorithm(std::string_view name);
-
-// SHA-256, and in lower-case hexadecimal.
-Bytes sha256(BytesView data);
-std::string sha256_hex(BytesView data);
 
 // A parsed public key of one of the algorithms above. A value: copies share the parsed form. Immutable,
 // thread safe.

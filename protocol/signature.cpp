@@ -49,11 +49,9 @@ const EVP_MD* digest_algorithm(SignatureScheme scheme) {
 }
 
 Bytes digest_of(SignatureScheme scheme, BytesView message) {
-  Bytes digest(digest_size(scheme));
-  if (scheme == SignatureScheme::EcdsaSha384)
-    SHA384(message.data(), message.size(), digest.data());
-  else
-    SHA256(message.data(), message.size(), digest.data());
+  if (scheme != SignatureScheme::EcdsaSha384) return sha256(message);
+  Bytes digest(SHA384_DIGEST_LENGTH);
+  SHA384(message.data(), message.size(), digest.data());
   return digest;
 }
 

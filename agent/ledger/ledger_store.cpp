@@ -99,7 +99,7 @@ Result<void> LedgerStore::begin_group(bool writes) {
   if (damaged_) return *damaged_;
   group_writes_ = writes;
   if (database_.in_transaction()) database_.execute("ROLLBACK");  // a failed ROLLBACK left it
-  database_.execute(writes ? "BEGIN IMMEDIATE" : "BEGIN");
+  signet::run(database_, writes ? "BEGIN IMMEDIATE" : "BEGIN");
   if (database_.fault()) return abandon_group();
   if (!writes || !reservations_.has_orphans()) return {};
   auto closed = run(true, [&] { return reservations_.close_orphans(kUnwritten); });
@@ -108,12 +108,12 @@ Result<void> LedgerStore::begin_group(bool writes) {
 }
 
 void LedgerStore::begin_call() {
-  database_.execute("SAVEPOINT one_call");
+  signet::run(database_, "SAVEPOINT one_call");
 }
 
 std::optional<Error> LedgerStore::end_call(bool writes) {
   if (!database_.fault()) {
-    if (writes) database_.execute("RELEASE one_call");
+    if (writes) signet::run(database_, "RELEASE one_call");
   }
   if (!database_.fault()) return std::nullopt;
   Error error = database_.fault_error();
@@ -126,7 +126,7 @@ std::optional<Error> LedgerStore::end_call(bool writes) {
 }
 
 Result<void> LedgerStore::commit_group() {
-  database_.execute("COMMIT");
+  signet::run(database_, "COMMIT");
   if (database_.fault()) return abandon_group();
   if (group_writes_) ++commits_;
   reservations_.committed();

@@ -107,7 +107,8 @@ awaitable<Result<Verdict>> authorise(ServiceState& state, PolicyRequest request,
                                         "\" asks for approvals, which cannot be given for " +
                                         std::string(to_string(request.action)) +
                                         ": it allows nothing here. Correct the policy.");
-  confirmation.footer = "Asked for by " + describe_caller(request.who) + ".";
+  if (verdict->needs.confirm == Confirm::None) co_return verdict;
+  confirmation.footer = "Asked for by " + describe_caller(request.who) + ".";  // asks for the user's name
   const auto agreed = co_await confirm(state, *verdict, std::move(confirmation));
   if (!agreed) co_return agreed.error();
   co_return verdict;
