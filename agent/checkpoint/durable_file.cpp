@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/config/bounded_file.h"
+
 namespace signet {
 namespace {
 
@@ -15,7 +17,15 @@ namespace fs = std::filesystem;
 Error file_fault(const char* what, const fs::path& path, int code) {
   boost::json::object parameters{{"path", path.string()}, {"why", code == ENOSPC ? "disk-full" : "failed"}};
   return {ErrorName::FileFault,
-          std::string("Cannot ") + what + " \"" + path.string() + "\": " + std::strerror(code) + ".",
+          std::string("Cannot ") + what + " \"" + path.string() + "\": " + std::strerror(code) +
+              ". Is its file system there, has it room, and may the agent's user do that?",
+          std::move(parameters)};
+}
+
+Error unfit(const fs::path& path, const std::string& what) {
+  boost::json::object parameters{{"path", path.string()}, {"why", "failed"}};
+  return {ErrorName::FileFault,
+          "\"" + path.string() + "\" " + what + ", so it is not what Signet wrote there. Bring that back.",
           std::move(parameters)};
 }
 
@@ -70,27 +80,14 @@ fs::path unfinished(const fs::path& path) {
 }  // namespace
 
 Result<std::optional<std::string>> read_small_file(const fs::path& path, std::size_t max_size) {
-  // Not blocked by a FIFO that somebody put there.
-  const OpenFile file(path, O_RDONLY | O_NONBLOCK);
-  if (file.fd() < 0) {
-    if (errno == ENOENT) return std::optional<std::string>();
-    return file_fault("read", path, errno);
-  }
-  struct stat status {};
-  if (::fstat(file.fd(), &status) != 0) return file_fault("read", path, errno);
-  if (!S_ISREG(status.st_mode)) return file_fault("read", path, EINVAL);
-  std::string content(max_size + 1, '\0');
-  std::size_t size = 0;
-  while (size < content.size()) {
-    const ssize_t got = ::read(file.fd(), content.data() + size, content.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_fault("read", path, errno);
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size > max_size) return file_fault("read", path, EFBIG);
-  content.resize(size);
-  return std::optional<std::string>(std::move(content));
+  BoundedFile file(path);
+  if (file.fault() == ENOENT) return std::optional<std::string>();
+  if (file.fault() != 0) return file_fault("read", path, file.fault());
+  if (!file.is_regular()) return unfit(path, "is no regular file");
+  auto content = file.read(max_size + 1);
+  if (!content) return file_fault("read", path, file.fault());
+  if (content->size() > max_size) return unfit(path, "has more than " + std::to_string(max_size) + " bytes");
+  return content;
 }
 
 Result<void> replace_small_file(const fs::path& path, std::string_view content, unsigned mode) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/config/bounded_file.h"
 #include "agent/identity/jwk_set.h"
 #include "protocol/result.h"
 
@@ -49,7 +50,7 @@ class JwksFile {
 
   Stamp stamp() const;
   Result<JwkSet> read() const;
-  Result<void> check_owner(int file) const;
+  Result<void> check_owner(const BoundedFile& file) const;
   void take(Result<JwkSet> fresh);
 
   std::filesystem::path path_;

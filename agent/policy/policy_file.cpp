@@ -1,13 +1,12 @@
 #include "agent/policy/policy_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
+#include "agent/config/bounded_file.h"
 #include "agent/config/directories.h"
 #include "agent/config/owned_path.h"
 #include "agent/config/toml_guard.h"
@@ -21,27 +20,10 @@ Error file_fault(const fs::path& file, const std::string& what) {
   return {ErrorName::FileFault, file.string() + ": " + what};
 }
 
-// Closed at the end of its scope.
-class File {
- public:
-  explicit File(const fs::path& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 // Of the file that is open, so that nobody changes it between the look and the read.
-Result<void> check_own(int descriptor, const fs::path& file, uid_t self) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return file_fault(file, std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return file_fault(file, "is no regular file, so it is no policy.");
+Result<void> check_own(const BoundedFile& opened, const fs::path& file, uid_t self) {
+  const struct stat& status = opened.status();
+  if (!opened.is_regular()) return file_fault(file, "is no regular file, so it is no policy.");
   if (status.st_uid != 0 && status.st_uid != self)
     return file_fault(file,
                       "belongs to uid " + std::to_string(status.st_uid) +
@@ -52,32 +34,21 @@ Result<void> check_own(int descriptor, const fs::path& file, uid_t self) {
   return {};
 }
 
-// Up to one byte more than a TOML file may have: toml_guard.h says what is wrong with that.
-Result<std::string> read_all(int descriptor, const fs::path& file) {
-  std::string text(kMaxTomlSize + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(descriptor, text.data() + size, text.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return file_fault(file, std::string("cannot be read: ") + std::strerror(errno) + ".");
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  text.resize(size);
-  return text;
-}
-
 Result<std::string> read_policy_file(const PolicyPlace& place, uid_t self) {
   if (place.system)
     if (Result<void> owned = check_root_owned(fs::absolute(place.file), "the policy"); !owned)
       return owned.error();
-  const File file(place.file);
-  if (file.get() < 0)
+  BoundedFile file(place.file);
+  if (file.fault() != 0)
     return file_fault(place.file,
-                      std::string("the policy cannot be read: ") + std::strerror(errno) +
+                      std::string("the policy cannot be read: ") + std::strerror(file.fault()) +
                           ". Is it there, and readable? docs/policy.toml.sample is one to begin with.");
-  if (Result<void> own = check_own(file.get(), place.file, self); !own) return own.error();
-  return read_all(file.get(), place.file);
+  if (Result<void> own = check_own(file, place.file, self); !own) return own.error();
+  // toml_guard.h says what is wrong with one byte more than a TOML file may have.
+  std::optional<std::string> text = file.read(kMaxTomlSize + 1);
+  if (!text)
+    return file_fault(place.file, std::string("cannot be read: ") + std::strerror(file.fault()) + ".");
+  return std::move(*text);
 }
 
 // Whoever can write to a JWK set can make tokens for any job.
