@@ -37,8 +37,8 @@ json::object to_object(const RequestDocument& request) {
   return out;
 }
 
-// Names in a request went through check_role_name() and normalise_repository(), and the rest is ours: it has
-// a canonical form.
+// Names in a request went through check_role_name() and normalise_repository(), and the rest is ours (see
+// check_texts() for what comes from elsewhere): it has a canonical form.
 std::string canonical(const json::object& object) {
   return canonical_json(object).value();
 }
@@ -47,6 +47,23 @@ Error not_a_document(const std::string& what) {
   return approval_refused("", "document",
                           "This is no request for approval: " + what +
                               ". Take the file that \"signet request show --out\" wrote.");
+}
+
+// 32 bytes in hexadecimal: a SHA-256, or a ledger's id.
+bool is_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// What an approver is shown and signs is what an agent could have asked for, and nothing that looks like it.
+std::string check_texts(const RequestDocument& request) {
+  if (!is_digest(request.ledger)) return "its ledger is no ledger's id";
+  if (!is_digest(request.digest)) return "its digest is no SHA-256 in hexadecimal";
+  if (!std::all_of(request.keys.begin(), request.keys.end(), is_digest))
+    return "one of its keys is no fingerprint (SHA-256 in hexadecimal)";
+  const auto repository = normalise_repository(request.repository);
+  if (!repository || *repository != request.repository) return "its repository's name is not in its one form";
+  if (!check_role_name(request.role, request.format)) return "its role's name is none that a role can have";
+  return "";
 }
 
 void read(const JsonNode& root, RequestDocument& out) {
@@ -93,6 +110,7 @@ Result<RequestDocument> parse_request_document(std::string_view text) {
   RequestDocument request;
   read(document.root(), request);
   if (document.failed()) return not_a_document(document.error().message);
+  if (const std::string wrong = check_texts(request); !wrong.empty()) return not_a_document(wrong);
   if (request_document(request) != text) return not_a_document("its keys are not in order");
   return request;
 }

@@ -32,7 +32,7 @@ inline constexpr std::size_t kMaxRequestDocument = 64 * 1024;
 // "type","version"}.
 std::string request_document(const RequestDocument& request);
 // The inverse. ApprovalRefused (why document) for anything but the exact bytes that request_document()
-// writes.
+// writes of a request that an agent can have: digests, fingerprints and names in their one form.
 Result<RequestDocument> parse_request_document(std::string_view text);
 
 // SHA-256 of the document, hex.

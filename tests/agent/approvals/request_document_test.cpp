@@ -34,6 +34,25 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 }  // namespace
 
+TEST_CASE("a document that no agent could have written is refused, though its form is right") {
+  const auto with = [](void (*change)(RequestDocument&)) {
+    RequestDocument request = sample();
+    change(request);
+    return verdict(request_document(request));
+  };
+  CHECK(with([](RequestDocument&) {}) == "accepted");
+  CHECK(with([](RequestDocument& one) { one.ledger = ""; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.ledger[3] = '\n'; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.digest.pop_back(); }) == "document");
+  CHECK(with([](RequestDocument& one) { one.digest[0] = 'A'; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.keys[1].push_back('0'); }) == "document");
+  CHECK(with([](RequestDocument& one) { one.keys[1][5] = 'g'; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.repository = "https://example.com/app"; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.repository = "example.com/a\nb"; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.role = ""; }) == "document");
+  CHECK(with([](RequestDocument& one) { one.role = "root\n"; }) == "document");
+}
+
 TEST_CASE("a document is canonical, names all that is approved, and comes back") {
   const std::string text = request_document(sample());
   CHECK(text == R"({"action":"sign-metadata","digest":")" + std::string(64, 'b') +
