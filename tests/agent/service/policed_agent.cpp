@@ -1,0 +1,87 @@
+#include "tests/agent/service/policed_agent.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/result_printing.h"
+
+namespace signet::test {
+
+Policed::Policed(const std::string& algorithm) {
+  make_keys({"r", "t", "s", "ts"}, algorithm);
+  for (const char* use : {"message", "digest"})
+    REQUIRE(call("GenerateKey",
+                 {{"token", "software"}, {"name", use}, {"algorithm", algorithm}, {"uses", {use}}}));
+  const Reply spare = call(
+      "GenerateKey", {{"token", "software"}, {"name", "spare"}, {"algorithm", algorithm}, {"uses", {"tuf"}}});
+  spare_uri = std::string(spare->at("key").at("uri").as_string());
+  REQUIRE(outcome("RetireKey", {{"key", "spare"}}) == "ok");
+  REQUIRE(outcome("CreateRepository", {{"name", kPolicedRepository}, {"format", "tuf"}}) == "ok");
+  const auto root = root_metadata(*this, 1, roles);
+  const Reply signed_root = call("SignMetadata", sign_parameters(kPolicedRepository, "root", root));
+  REQUIRE(signed_root);
+  root_file = metadata_file(root, {signed_root});
+  REQUIRE(outcome("ObserveMetadata",
+                  {{"repository", kPolicedRepository}, {"role", "root"}, {"metadata", root_file}}) == "ok");
+}
+
+boost::json::object Policed::sign_targets(std::int64_t version, const std::string& content) {
+  return sign_parameters(kPolicedRepository, "targets", targets_metadata(version, content));
+}
+
+boost::json::object Policed::superseding(boost::json::object parameters) {
+  parameters["supersede"] = true;
+  return parameters;
+}
+
+std::vector<WayIn> Policed::ways() {
+  const std::string digest(43, 'A');
+  boost::json::object dry = sign_targets(1);
+  dry["dryRun"] = true;
+  const Reply other = call("SignMetadata", sign_targets(1));
+  REQUIRE(other);
+  return {
+      {"SignMetadata", Action::SignMetadata, dry},
+      {"SignMetadata", Action::Supersede, superseding(sign_targets(1, "other"))},
+      {"SignMetadata", Action::SignMetadata, sign_targets(2)},
+      {"SignMessage", Action::SignMessage, {{"key", "message"}, {"message", "aGVsbG8="}}},
+      {"SignMessage", Action::SignMessage, {{"key", "digest"}, {"digest", digest + "="}}},
+      {"GenerateKey",
+       Action::Generate,
+       {{"token", "software"}, {"name", "new"}, {"algorithm", "ed25519"}, {"uses", {"tuf"}}}},
+      {"EnrolKey", Action::Enrol, {{"uri", spare_uri}, {"name", "again"}, {"uses", {"tuf"}}}},
+      {"RetireKey", Action::Retire, {{"key", "ts"}}},
+      {"CreateRepository", Action::Adopt, {{"name", "example.com/new"}, {"format", "tuf"}}},
+      {"AdoptRepository",
+       Action::Adopt,
+       {{"name", "example.com/adopted"}, {"format", "tuf"}, {"root", root_file}}},
+      {"ObserveMetadata",
+       Action::Adopt,
+       {{"repository", kPolicedRepository},
+        {"role", "targets"},
+        {"metadata", metadata_file(targets_metadata(1), {other})}}},
+      {"UnlockToken", Action::Unlock, {{"token", "software"}, {"pin", "1234"}}},
+      {"LockToken", Action::Unlock, {{"token", "software"}}},
+      {"ResetPinBudget", Action::Unlock, {{"token", "software"}}},
+      {"InitToken",
+       Action::Administer,
+       {{"token", "software"}, {"label", "x"}, {"soPin", "1234"}, {"pin", "1234"}}},
+      {"ReadLedger", Action::ReadLedger, {{"first", 1}, {"limit", 1}}},
+      {"CheckLedger", Action::ReadLedger, {{"first", 1}}},
+  };
+}
+
+std::string rule_for(const std::vector<Action>& actions, const std::string& more) {
+  std::string list;
+  for (const Action action : actions)
+    list += (list.empty() ? "\"" : ", \"") + std::string(to_string(action)) + "\"";
+  return "[[rule]]\nname = \"only\"\nanyone = true\naction = [" + list + "]\n" + more;
+}
+
+std::vector<Action> all_but(Action left_out) {
+  std::vector<Action> actions;
+  for (const Action action : kActions)
+    if (action != left_out) actions.push_back(action);
+  return actions;
+}
+
+}  // namespace signet::test
