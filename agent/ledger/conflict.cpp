@@ -92,4 +92,13 @@ Error busy(const ReserveRequest& request) {
           std::move(parameters)};
 }
 
+Error released_meanwhile(const ReserveRequest& request) {
+  json::object parameters{{"retryAfterMs", kRetryAfterMs}};
+  return {ErrorName::Busy,
+          "Version " + std::to_string(request.version) + " of " + request.role + " in " + request.repository +
+              " was released while this call was prepared: it would replace another thing than was shown. "
+              "Nothing was signed. Ask again.",
+          std::move(parameters)};
+}
+
 }  // namespace signet

@@ -30,5 +30,7 @@ Error retired_key(const std::string& fingerprint);
 Error shared_key(const std::string& fingerprint, const std::string& other_pair,
                  const ReserveRequest& request);
 Error busy(const ReserveRequest& request);
+// Busy: what would be superseded is not what was shown.
+Error released_meanwhile(const ReserveRequest& request);
 
 }  // namespace signet

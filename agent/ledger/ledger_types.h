@@ -94,6 +94,9 @@ struct ReserveRequest {
   std::vector<std::string>
       shared_keys;  // fingerprints that may serve several (repository, role) pairs of one type
   bool supersede = false;
+  // With supersede: the digest that was shown as what it replaces (empty: nothing), and no other is. Not
+  // given: whatever was released.
+  std::optional<std::string> superseding;
   std::string approval_request;  // the request whose approvals it needs; empty: it needs none
   std::optional<VersionRate> rate;
   Requester requester;

@@ -147,6 +147,9 @@ Result<Reservation> Reservations::check(const ReserveRequest& request) {
 
 Result<Reservation> Reservations::accepted(const ReserveRequest& request, const Judgement& judgement) {
   if (judgement.decision.ruling != Ruling::Accept) return refusal(request, judgement);
+  const auto& supersedes = judgement.decision.supersedes;
+  if (supersedes && request.superseding && *supersedes != *request.superseding)
+    return released_meanwhile(request);
   if (auto error = too_fast(request, judgement.role.id)) return std::move(*error);
   Reservation reservation;
   reservation.released_before =

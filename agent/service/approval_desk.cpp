@@ -111,12 +111,17 @@ awaitable<Result<ApprovalStanding>> stand_for_approval(Ledger& ledger, LoadedPol
   request.terms = terms_text(ask.verdicts);
   auto opened = co_await ledger.open_request(std::move(request), who);
   if (!opened) co_return opened.error();
-  if (opened->state == RequestState::Denied) co_return request_denied(*opened);
+  co_return count_standing(policy->policy, ask.verdicts, std::move(*opened));
+}
+
+Result<ApprovalStanding> count_standing(const Policy& policy, const std::vector<Verdict>& verdicts,
+                                        ApprovalRequest request) {
+  if (request.state == RequestState::Denied) return request_denied(request);
   ApprovalStanding standing;
-  for (const Verdict& verdict : ask.verdicts)
-    standing.rules.push_back(stand(policy->policy, verdict.rule, verdict.needs, *opened));
-  standing.request = std::move(*opened);
-  co_return standing;
+  for (const Verdict& verdict : verdicts)
+    standing.rules.push_back(stand(policy, verdict.rule, verdict.needs, request));
+  standing.request = std::move(request);
+  return standing;
 }
 
 ApprovalStanding standing_of(const Policy& policy, ApprovalRequest request) {

@@ -46,6 +46,10 @@ struct ApprovalStanding {
 boost::asio::awaitable<Result<ApprovalStanding>> stand_for_approval(Ledger& ledger, LoadedPolicyPtr policy,
                                                                     ApprovalAsk ask, Requester who);
 
+// How far a request's approvals go towards what these verdicts ask for. RequestClosed (denied).
+Result<ApprovalStanding> count_standing(const Policy& policy, const std::vector<Verdict>& verdicts,
+                                        ApprovalRequest request);
+
 // How a request stands under `policy`: by the rules that it named, as they are now, or as they were where the
 // policy has no such rule any more.
 ApprovalStanding standing_of(const Policy& policy, ApprovalRequest request);

@@ -78,6 +78,16 @@ Result<Verdict> judge(const Policy& policy, const PolicyRequest& request) {
   return verdict;
 }
 
+Result<void> judge_again(const Policy& policy, const PolicyRequest& request, const Verdict& before) {
+  const auto verdict = judge(policy, request);
+  if (!verdict) return verdict.error();
+  const bool was_asked = before.needs.confirm == Confirm::Person;
+  if (verdict->needs.approvals > 0 || (verdict->needs.confirm == Confirm::Person && !was_asked))
+    return denied(verdict->rule, "Meanwhile the policy has changed: the rule \"" + verdict->rule +
+                                     "\" asks for more than was asked for. Nothing was signed. Ask again.");
+  return {};
+}
+
 std::string describe_caller(const PolicyIdentity& who) {
   const std::string uid = "uid " + std::to_string(who.uid);
   const std::string name = user_name(who.uid);

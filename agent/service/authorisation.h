@@ -32,6 +32,10 @@ boost::asio::awaitable<Result<Identity>> identify(ServiceState& state, const Cal
 // The policy alone: what it allows may still need approvals or a person.
 Result<Verdict> judge(const Policy& policy, const PolicyRequest& request);
 
+// The same after a wait, for acts that no approvals can be given for: `before` is what was satisfied.
+// PolicyDenied also where the policy asks now for what nobody was asked for then.
+Result<void> judge_again(const Policy& policy, const PolicyRequest& request, const Verdict& before);
+
 // "ada (uid 1000)": who asks, for people.
 std::string describe_caller(const PolicyIdentity& who);
 

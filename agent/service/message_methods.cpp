@@ -173,16 +173,34 @@ Confirmation confirmation(const SignMessageCall& call) {
   return asked;
 }
 
-awaitable<Result<void>> authorise_message(ServiceState& state, const SignMessageCall& parsed,
-                                          const Identity& identity) {
-  auto verdict = co_await authorise(state, message_request(parsed, identity), confirmation(parsed));
-  if (!verdict) co_return verdict.error();
-  if (verdict->needs.confirm == Confirm::None) co_return Result<void>();
-  // A person thought about it: meanwhile the policy may have changed, or the key have been retired.
-  const auto again = judge(state.policy->policy, message_request(parsed, identity));
-  if (!again) co_return again.error();
+// After a wait: the policy may have changed, or the key have been retired.
+Result<void> judge_message_again(const ServiceState& state, const SignMessageCall& parsed,
+                                 const Identity& identity, const Verdict& before) {
+  auto again = judge_again(state.policy->policy, message_request(parsed, identity), before);
+  if (!again) return again;
   const KeyBook::Entry entry = state.keys.by_fingerprint(parsed.entry->fingerprint);
-  co_return check_use(entry ? *entry : *parsed.entry, parsed.is_digest);
+  return check_use(entry ? *entry : *parsed.entry, parsed.is_digest);
+}
+
+awaitable<Result<Verdict>> authorise_message(ServiceState& state, const SignMessageCall& parsed,
+                                             const Identity& identity) {
+  auto verdict = co_await authorise(state, message_request(parsed, identity), confirmation(parsed));
+  if (!verdict || verdict->needs.confirm == Confirm::None) co_return verdict;
+  // A person thought about it.
+  const auto again = judge_message_again(state, parsed, identity, *verdict);
+  if (!again) co_return again.error();
+  co_return verdict;
+}
+
+// What the call waits for, and what is asked once more when it has waited.
+Waiting message_waiting(ServiceState& state, EventSink& events, const SignMessageCall& parsed,
+                        const Identity& identity, const Verdict& verdict) {
+  boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
+  Waiting waiting = waiting_for(events, std::move(empty));
+  waiting.still_allowed = [&]() -> awaitable<Result<void>> {
+    co_return judge_message_again(state, parsed, identity, verdict);
+  };
+  return waiting;
 }
 
 awaitable<Reply> sign_message(ServiceState& state, Call call) {
@@ -207,8 +225,7 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
       state.executor,
       (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who),
       boost::asio::experimental::use_promise);
-  boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
-  Waiting waiting = waiting_for(call.events, std::move(empty));
+  Waiting waiting = message_waiting(state, call.events, *parsed, *identity, *allowed);
   const auto signature = co_await sign_on_token(state, *parsed, std::move(*input), std::move(waiting));
   const Result<std::int64_t> intent = co_await std::move(recording)(boost::asio::use_awaitable);
   if (!intent) co_return intent.error();

@@ -160,6 +160,9 @@ ReserveRequest reserve_request(const SignMetadataCall& call, const MetadataPlan&
   for (const Signer& signer : plan.selection.signers)
     request.fingerprints.push_back(signer.enrolled.fingerprint);
   request.supersede = call.supersede;
+  if (call.supersede)
+    request.superseding =
+        supersedes(call, plan.previous, plan.candidate) ? sha256_hex(as_bytes(plan.previous->canonical)) : "";
   request.requester = requester(peer);
   if (!plan.decision.lowered.empty())
     request.statement["thresholdsLowered"] =

@@ -237,7 +237,7 @@ asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
 }
 
 asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request& request, CallLimit limit,
-                                                            Try& now) {
+                                                            const Gate& gate, Try& now) {
   now.pool = usable_pool();
   if (!now.pool) {
     Ready ready = co_await bring_up(nullptr);
@@ -253,6 +253,10 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
   if (auto* lost = std::get_if<HostLost>(&leased)) co_return std::move(*lost);
   auto& lease = std::get<SessionLease>(leased);
+  if (gate) {
+    const auto open = co_await gate();
+    if (!open) co_return open.error();
+  }
   HostAnswer answer = co_await lease.host().call(lease.connection(), request, limit);
   if (auto* reply = std::get_if<host::Reply>(&answer)) co_return std::move(*reply);
   if (auto* fault = std::get_if<host::Fault>(&answer)) {
@@ -264,13 +268,13 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
 }
 
 asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
-                                                          FaultContext about) {
+                                                          FaultContext about, Gate gate) {
   const auto self = shared_from_this();
   ReplayBudget replays;
   for (;;) {
     Try now;
     // The session is back when this completes: whoever logs in again needs one.
-    Attempt attempt = co_await try_once(request, limit, now);
+    Attempt attempt = co_await try_once(request, limit, gate, now);
     if (auto* reply = std::get_if<host::Reply>(&attempt)) {
       slot_->worked();
       co_return std::move(*reply);

@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,10 +43,12 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   std::shared_ptr<HostProcess> close(std::string why);
   bool closed() const { return slot_->closed(); }
 
+  // Asked when a session is there, right before the request goes to it; an error is the call's.
+  using Gate = std::function<boost::asio::awaitable<Result<void>>()>;
   // One request on a logged-in session, tried again as token_fault.h says. Only for requests that may be
-  // repeated. `request` must live until it completes; `context` is for messages.
+  // repeated. `request` must live until it completes; `context` is for messages; an empty gate is open.
   boost::asio::awaitable<Result<host::Reply>> perform(const host::Request& request, CallLimit limit,
-                                                      FaultContext context);
+                                                      FaultContext context, Gate gate = {});
 
   // Nobody uses the token while this lives, and nobody starts or unlocks its host.
   class Drained {
@@ -94,7 +97,8 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
     std::uint64_t epoch = 0;
   };
   using Attempt = std::variant<host::Reply, host::Fault, HostLost, Error>;
-  boost::asio::awaitable<Attempt> try_once(const host::Request& request, CallLimit limit, Try& now);
+  boost::asio::awaitable<Attempt> try_once(const host::Request& request, CallLimit limit, const Gate& gate,
+                                           Try& now);
   // Does what the failure asks for; an Error if nothing is left to try.
   boost::asio::awaitable<std::optional<Error>> mend(host::Fault fault, const Try& tried,
                                                     ReplayBudget& replays, const FaultContext& about);

@@ -67,22 +67,30 @@ TokenEvent touch_event(const HostedToken& token, const KeyLocation& key) {
 }
 
 asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, const KeyUse& use,
-                                                        CallLimit limit, FaultContext about) {
+                                                        CallLimit limit, FaultContext about,
+                                                        HostedToken::Gate gate) {
   if (!use.waiting.tell || !token.listed().description.removable) {
-    co_return co_await token.perform(use.request, limit, std::move(about));
+    co_return co_await token.perform(use.request, limit, std::move(about), std::move(gate));
   }
   const auto executor = co_await asio::this_coro::executor;
   const auto reminder = std::make_shared<Reminder>(executor);
   TokenEvent event = touch_event(token, use.key);
   asio::co_spawn(executor, remind(reminder, use.waiting, std::move(event)), asio::detached);
-  auto reply = co_await token.perform(use.request, limit, std::move(about));
+  auto reply = co_await token.perform(use.request, limit, std::move(about), std::move(gate));
   co_await finish(reminder);
   co_return reply;
 }
 
 // --- one try ---
 
-asio::awaitable<Result<TokenSignature>> try_to_sign(const KeyUse& use) {
+asio::awaitable<Result<void>> judge_if_stale(const KeyUse& use, Clock::time_point& judged) {
+  if (!use.waiting.still_allowed || Clock::now() - judged < kFreshFor) co_return Result<void>();
+  const auto allowed = co_await use.waiting.still_allowed();
+  if (allowed) judged = Clock::now();
+  co_return allowed;
+}
+
+asio::awaitable<Result<TokenSignature>> try_to_sign(const KeyUse& use, Clock::time_point& judged) {
   for (int round = 0;; ++round) {
     const auto hosted = co_await use.registry->locate(use.key.token_label, use.key.token_serial);
     if (!hosted) co_return hosted.error();
@@ -91,7 +99,8 @@ asio::awaitable<Result<TokenSignature>> try_to_sign(const KeyUse& use) {
     about.key = use.key.name;
     about.mechanism = use.mechanism;
     const CallLimit limit = sign_limit(token.config().deadlines);
-    auto reply = co_await perform_and_remind(token, use, limit, about);
+    HostedToken::Gate gate = [&use, &judged] { return judge_if_stale(use, judged); };
+    auto reply = co_await perform_and_remind(token, use, limit, about, std::move(gate));
     // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
     if (!reply && token.closed() && !use.registry->draining() && round < 2) continue;
     if (!reply && reply.error().name == ErrorName::TokenAbsent) {
@@ -145,9 +154,10 @@ asio::awaitable<void> await_change(const KeyUse& use, std::uint64_t seen, Clock:
 asio::awaitable<Result<TokenSignature>> sign_on_token(const KeyUse& use) {
   const auto until = Clock::now() + use.waiting.patience;
   std::optional<TokenEvent::Kind> told;
+  Clock::time_point judged = use.waiting.judged_at;
   for (;;) {
     const std::uint64_t seen = use.registry->generation();
-    auto signature = co_await try_to_sign(use);
+    auto signature = co_await try_to_sign(use, judged);
     if (signature) co_return signature;
     const Error error = signature.error();
     const auto kind = worth_waiting_for(error);
@@ -158,6 +168,7 @@ asio::awaitable<Result<TokenSignature>> sign_on_token(const KeyUse& use) {
       co_await use.waiting.tell(std::move(event));
     }
     co_await await_change(use, seen, until);
+    judged = Clock::now() - kFreshFor;  // however short the wait was
   }
 }
 

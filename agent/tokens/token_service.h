@@ -88,11 +88,18 @@ struct TokenEvent {
   std::chrono::seconds left{0};  // until the call gives up
 };
 
+// So long what was judged holds without a second look: a call's own way to the token.
+inline constexpr std::chrono::milliseconds kFreshFor{1000};
+
 // Who hears of that, and how long a call may wait for a token and its PIN. Without `tell` it does not wait.
 struct Waiting {
   std::function<boost::asio::awaitable<void>(TokenEvent)> tell;
   std::function<bool()> abandoned;  // nobody wants the answer any more; empty: always wanted
   std::chrono::milliseconds patience{0};
+  // Asked right before the token is, where a person was waited for or what was judged is older than
+  // kFreshFor; an error is the call's. What it refers to lives as long as the call. Empty: nothing to ask.
+  std::function<boost::asio::awaitable<Result<void>>()> still_allowed;
+  std::chrono::steady_clock::time_point judged_at = std::chrono::steady_clock::now();
 };
 
 struct InitTokenRequest {

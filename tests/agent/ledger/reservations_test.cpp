@@ -137,6 +137,28 @@ TEST_CASE("check decides as reserve does and writes nothing", "[ledger]") {
   CHECK(marks->size() == 1);  // the adopted root alone
 }
 
+TEST_CASE("supersede replaces what was shown and nothing else", "[ledger]") {
+  LedgerBench bench;
+  bench.populate();
+  REQUIRE(bench.sign(make_request("a", "targets", 1, "one")));
+  auto two = make_request("a", "targets", 1, "two");
+  two.supersede = true;
+  for (const std::string& shown : {std::string(), digest_of("another")}) {
+    two.superseding = shown;  // "one" was released only after the difference was shown
+    for (const auto& refused : {bench.check(two), bench.reserve(two)}) {
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().name == ErrorName::Busy);
+      CHECK(refused.error().parameters.at("retryAfterMs").as_int64() > 0);
+    }
+  }
+  two.superseding = digest_of("one");
+  REQUIRE(bench.sign(two));
+  // The same bytes again replace nothing, whatever is shown.
+  CHECK(bench.check(two));
+  two.superseding = "";
+  CHECK(bench.check(two));
+}
+
 TEST_CASE("supersede replaces a release, is recorded, and ends with an observation", "[ledger]") {
   LedgerBench bench;
   bench.populate();

@@ -1,4 +1,6 @@
 // Where the policy asks for approvals: SignMetadata and those who approve.
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
 #include "tests/agent/service/policed_agent.h"
@@ -135,4 +137,41 @@ TEST_CASE("what the policy no longer allows is not signed, whoever approved it",
   fewer.replace(fewer.find("uid = 5002"), 10, "uid = 5003");
   agent.use_policy(fewer);
   CHECK(request_of(agent.call("SignMetadata", agent.sign_targets(1))) == request);
+}
+
+TEST_CASE("approvals are counted again after the token was waited for", "[policy][approvals]") {
+  Policed agent;
+  agent.use_policy(kTwoApprovals);
+  const std::string request = request_of(agent.call("SignMetadata", agent.sign_targets(1)));
+  REQUIRE(approve(agent, kBob, request) == "ok");
+  REQUIRE(approve(agent, kCarol, request) == "ok");
+  const std::size_t signatures = agent.tokens.signatures;
+  agent.tokens.before_sign = [&agent]() -> boost::asio::awaitable<void> {
+    std::string fewer(kTwoApprovals);
+    fewer.replace(fewer.find("uid = 5002"), 10, "uid = 5003");
+    agent.use_policy(fewer);
+    co_return;
+  };
+  CHECK(request_of(agent.call("SignMetadata", agent.sign_targets(1))) == request);
+  CHECK(agent.tokens.signatures == signatures);
+  agent.tokens.before_sign = []() -> boost::asio::awaitable<void> { co_return; };
+  agent.use_policy(kTwoApprovals);
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "ok");
+}
+
+TEST_CASE("a denial while the token is waited for keeps it from signing", "[policy][approvals]") {
+  Policed agent;
+  agent.use_policy(kTwoApprovals);
+  const std::string request = request_of(agent.call("SignMetadata", agent.sign_targets(1)));
+  REQUIRE(approve(agent, kBob, request) == "ok");
+  REQUIRE(approve(agent, kCarol, request) == "ok");
+  const std::size_t signatures = agent.tokens.signatures;
+  agent.tokens.before_sign = [&]() -> boost::asio::awaitable<void> {
+    agent.uid = kCarol;
+    const auto denying = agent.begin("DenyRequest", {{"request", request}, {"why", "on second thoughts"}});
+    agent.uid.reset();
+    while (!denying->reply) co_await boost::asio::post(agent.io, boost::asio::use_awaitable);
+  };
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)).starts_with("RequestClosed"));
+  CHECK(agent.tokens.signatures == signatures);
 }

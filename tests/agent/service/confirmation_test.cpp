@@ -91,3 +91,93 @@ TEST_CASE("what changed while a person thought is judged again", "[policy]") {
   CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "KeyRefused retired");
   CHECK(agent.tokens.signatures == signatures);
 }
+
+TEST_CASE("a person agrees to one difference, not to what it became meanwhile", "[policy]") {
+  Policed agent;
+  std::vector<std::string> asked;
+  std::shared_ptr<PendingCall> other;
+  const std::string quick =
+      "[[rule]]\nname = \"quick\"\nuid = 7777\naction = [\"sign-metadata\", \"supersede\"]\n" +
+      std::string(kAskPerson);
+  agent.service->ask_through([&](Confirmation confirmation) -> boost::asio::awaitable<Result<void>> {
+    asked.push_back(confirmation.question);
+    if (asked.size() > 1) co_return Error{ErrorName::PolicyDenied, "The person who was asked said no."};
+    agent.uid = 7777;  // while the first prompt is shown, somebody else releases version 1
+    other = agent.begin("SignMetadata", agent.sign_targets(1, "other"));
+    agent.uid.reset();
+    while (!other->reply) co_await boost::asio::post(agent.io, boost::asio::use_awaitable);
+    co_return Result<void>();
+  });
+  agent.use_policy(quick);
+  CHECK(agent.outcome("SignMetadata", agent.superseding(agent.sign_targets(1, "mine"))) ==
+        "PolicyDenied ask");
+  REQUIRE(*other->reply);
+  REQUIRE(asked.size() == 2);
+  CHECK_THAT(asked[0], !Catch::Contains("SUPERSEDES"));
+  CHECK_THAT(asked[1], Catch::Contains("SUPERSEDES"));
+}
+
+TEST_CASE("what changed while a token was waited for is judged again", "[policy]") {
+  Policed agent;
+  const auto while_waiting = [&](std::function<void()> change) {
+    agent.use_policy(permissive_policy());
+    agent.tokens.before_sign = [change = std::move(change)]() -> boost::asio::awaitable<void> {
+      change();
+      co_return;
+    };
+  };
+  const boost::json::object message{{"key", "message"}, {"message", "aGVsbG8="}};
+  const std::size_t signatures = agent.tokens.signatures;
+  while_waiting([&] { agent.use_policy(rule_for(all_but(Action::SignMetadata))); });
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "PolicyDenied no-rule-matched");
+  while_waiting([&] { agent.use_policy(rule_for(all_but(Action::SignMessage))); });
+  CHECK(agent.outcome("SignMessage", message) == "PolicyDenied no-rule-matched");
+  // Allowed still, but only after somebody was asked, whom nobody asked.
+  while_waiting([&] { agent.use_policy(kAskPerson); });
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "PolicyDenied ask");
+  CHECK(agent.outcome("SignMessage", message) == "PolicyDenied ask");
+  while_waiting([&] {
+    agent.use_policy("[[principal]]\nname = \"bob\"\nuid = 5001\n" +
+                     rule_for({Action::SignMetadata}, "approvals = 1\napprovers = \"bob\"\n"));
+  });
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "PolicyDenied only");
+  // A limit that holds no more: it is closing time.
+  while_waiting([&] { agent.use_policy(rule_for({Action::SignMetadata}, "expires-at-most = \"1h\"\n")); });
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "PolicyDenied only");
+  CHECK(agent.tokens.signatures == signatures);
+  while_waiting([] {});
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "ok");
+  CHECK(agent.outcome("SignMessage", message) == "ok");
+  CHECK(agent.tokens.signatures == signatures + 2);
+}
+
+TEST_CASE("a key that is retired while its token is waited for signs nothing", "[policy]") {
+  Policed agent;
+  const std::size_t signatures = agent.tokens.signatures;
+  for (const char* key : {"t", "message"}) {
+    agent.tokens.before_sign = [&agent, key]() -> boost::asio::awaitable<void> {
+      const auto retiring = agent.begin("RetireKey", {{"key", key}});
+      while (!retiring->reply) co_await boost::asio::post(agent.io, boost::asio::use_awaitable);
+    };
+    const bool metadata = std::string(key) == "t";
+    const std::string outcome = metadata
+                                    ? agent.outcome("SignMetadata", agent.sign_targets(1))
+                                    : agent.outcome("SignMessage", {{"key", key}, {"message", "aGVsbG8="}});
+    CHECK(outcome == "KeyRefused retired");
+  }
+  CHECK(agent.tokens.signatures == signatures);
+}
+
+TEST_CASE("what a person agreed to is not asked again after the token's wait", "[policy]") {
+  Policed agent;
+  std::size_t asked = 0;
+  agent.service->ask_through([&](Confirmation) -> boost::asio::awaitable<Result<void>> {
+    ++asked;
+    co_return Result<void>();
+  });
+  agent.use_policy(kAskPerson);
+  agent.tokens.before_sign = []() -> boost::asio::awaitable<void> { co_return; };
+  CHECK(agent.outcome("SignMetadata", agent.sign_targets(1)) == "ok");
+  CHECK(agent.outcome("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}}) == "ok");
+  CHECK(asked == 2);
+}

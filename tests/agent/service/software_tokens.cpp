@@ -153,8 +153,12 @@ awaitable<std::uint64_t> SoftwareTokens::changed(std::uint64_t seen, std::chrono
 }
 
 awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
-                                                       Waiting) {
-  if (before_sign) co_await before_sign();
+                                                       Waiting waiting) {
+  if (before_sign) {
+    co_await before_sign();
+    const auto allowed = co_await waiting.still_allowed();
+    if (!allowed) co_return allowed.error();
+  }
   for (const std::string& name : {key.name, std::string()}) {
     const auto error = sign_errors.find(name);
     if (error != sign_errors.end()) co_return error->second;

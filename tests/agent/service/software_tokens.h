@@ -36,9 +36,11 @@ class SoftwareTokens : public TokenService {
   bool flip_a_bit = false;              // every signature comes out wrong
   std::vector<std::string> distrusted;  // keys, by name
   bool fresh_handle = true, removable = false;
-  KeyEvidence evidence;                                       // of the keys made from now on
-  std::size_t signatures = 0;                                 // made so far
-  std::function<boost::asio::awaitable<void>()> before_sign;  // e.g. waits, so that two calls overlap
+  KeyEvidence evidence;        // of the keys made from now on
+  std::size_t signatures = 0;  // made so far
+  // Waits before each signature, as for a person or a busy token: so that two calls overlap, or things
+  // change.
+  std::function<boost::asio::awaitable<void>()> before_sign;
 
   SoftwareTokens();
 
