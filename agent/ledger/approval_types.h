@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/result.h"
+
 namespace signet {
 
 // signed: a signature left for it; the same bytes may be signed again until it expires. approved is no state
@@ -43,13 +45,16 @@ struct Approval {
 std::string_view to_string(Approval::How how);  // uid, signature
 
 struct ApprovalRequest {
-  NewApprovalRequest request;  // payload empty where it was not asked for
+  NewApprovalRequest request;  // payload empty where it was not asked for; in lists, difference too
   uid_t uid = 0;               // who asked first
   std::string created;
   RequestState state = RequestState::Pending;
   std::string denied_by, why;  // Denied
   std::vector<Approval> approvals;
 };
+
+// NotFound(request): there is none of this id, or none for who asks.
+Error unknown_request(const std::string& id);
 
 // Limits, each with its name in LimitExceeded. A request is live until it expires; its payload is kept while
 // it is pending or signed.

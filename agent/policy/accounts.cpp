@@ -116,4 +116,15 @@ std::optional<Account> find_account(const std::string& user) {
   return std::move(named->account);
 }
 
+std::string account_name(uid_t uid) {
+  const std::optional<NamedAccount> named = account_of(uid);
+  return named ? named->name : std::string();
+}
+
+bool means_account(const std::string& user, uid_t uid) {
+  const std::string name = account_name(uid);
+  if (!name.empty() && user == name) return true;
+  return parse_number(user) == uid;
+}
+
 }  // namespace signet

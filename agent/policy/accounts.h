@@ -25,4 +25,9 @@ struct Account {
 // not known.
 std::optional<Account> find_account(const std::string& user);
 
+// The name of a uid; empty where it has none.
+std::string account_name(uid_t uid);
+// Whether `user`, as above, means this uid. Looks up the uid, never the name that somebody gave.
+bool means_account(const std::string& user, uid_t uid);
+
 }  // namespace signet

@@ -1,9 +1,8 @@
 #include "agent/service/authorisation.h"
 
-#include <pwd.h>
+#include <unistd.h>
 
-#include <array>
-
+#include "agent/policy/accounts.h"
 #include "agent/service/parameters.h"
 
 namespace signet {
@@ -14,14 +13,6 @@ using boost::asio::awaitable;
 Error denied(const std::string& rule, std::string message) {
   boost::json::object parameters{{"rule", rule}};
   return {ErrorName::PolicyDenied, std::move(message), std::move(parameters)};
-}
-
-std::string user_name(uid_t uid) {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
-  return entry.pw_name;
 }
 
 }  // namespace
@@ -88,9 +79,18 @@ Result<void> judge_again(const Policy& policy, const PolicyRequest& request, con
   return {};
 }
 
+bool allowed_unasked(const Policy& policy, const Peer& peer, Action action) {
+  const Verdict verdict = decide(policy, policy_request(peer, action));
+  return verdict.allowed && verdict.needs.approvals == 0 && verdict.needs.confirm == Confirm::None;
+}
+
+bool is_administrator(const Policy& policy, const Peer& peer) {
+  return peer.uid == 0 || peer.uid == ::geteuid() || allowed_unasked(policy, peer, Action::Administer);
+}
+
 std::string describe_caller(const PolicyIdentity& who) {
   const std::string uid = "uid " + std::to_string(who.uid);
-  const std::string name = user_name(who.uid);
+  const std::string name = account_name(who.uid);
   std::string text = name.empty() ? uid : name + " (" + uid + ")";
   if (who.claims) text += ", as a job of " + who.claims->issuer;
   return text;

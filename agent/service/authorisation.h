@@ -36,6 +36,13 @@ Result<Verdict> judge(const Policy& policy, const PolicyRequest& request);
 // PolicyDenied also where the policy asks now for what nobody was asked for then.
 Result<void> judge_again(const Policy& policy, const PolicyRequest& request, const Verdict& before);
 
+// Whether the policy allows it to this caller as they are, with nobody to be asked. For what is shown to some
+// and not to others, where a refusal is no error.
+bool allowed_unasked(const Policy& policy, const Peer& peer, Action action);
+// Whether the caller may look into what others may do: the agent's own user, root, and whoever may
+// administer.
+bool is_administrator(const Policy& policy, const Peer& peer);
+
 // "ada (uid 1000)": who asks, for people.
 std::string describe_caller(const PolicyIdentity& who);
 

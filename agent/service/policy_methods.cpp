@@ -4,6 +4,7 @@
 #include "agent/policy/accounts.h"
 #include "agent/policy/decide.h"
 #include "agent/policy/parse_policy.h"
+#include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/policy_question.h"
@@ -59,9 +60,20 @@ awaitable<Reply> show_policy(ServiceState& state) {
   co_return reply;
 }
 
-awaitable<Reply> check_policy_text(Call call) {
+// Names in a policy, and users, are looked up in the system's name service: that may take its time, and the
+// agent waits for it.
+Error only_administrators(std::string message) {
+  boost::json::object parameters{{"rule", "administer"}};
+  return {ErrorName::PolicyDenied, std::move(message), std::move(parameters)};
+}
+
+awaitable<Reply> check_policy_text(ServiceState& state, Call call) {
   const auto text = text_parameter(call.parameters, "text");
   if (!text) co_return text.error();
+  if (!is_administrator(state.policy->policy, call.peer))
+    co_return only_administrators(
+        "This agent checks a policy for those who may administer it. Without it, \"signetd --check-policy "
+        "FILE\" says the same.");
   const ParsedPolicy parsed = parse_policy(*text, system_accounts());
   boost::json::array mistakes;
   for (const ConfigMistake& mistake : parsed.mistakes) {
@@ -76,9 +88,16 @@ awaitable<Reply> explain_policy(ServiceState& state, Call call) {
   const boost::json::value* question = call.parameters.if_contains("question");
   if (question == nullptr || !question->is_object())
     co_return invalid_parameter("question", "\"question\" is an object: the request to explain.");
+  const auto user = optional_text(question->get_object(), "user");
+  if (!user) co_return user.error();
+  const LoadedPolicyPtr policy = state.policy;
+  if (*user && !means_account(**user, call.peer.uid) && !is_administrator(policy->policy, call.peer))
+    co_return only_administrators(
+        "This agent explains what another user may do to those who may administer it. Ask for yourself: "
+        "leave "
+        "--as out.");
   const auto request = read_policy_question(question->get_object(), call.peer, state.keys, now_seconds());
   if (!request) co_return request.error();
-  const LoadedPolicyPtr policy = state.policy;
   const Explanation explanation = explain(policy->policy, *request, Facts::Hypothetical);
   boost::json::array rules;
   for (const RuleFinding& finding : explanation.rules) rules.push_back(to_json(finding));
@@ -90,7 +109,7 @@ awaitable<Reply> explain_policy(ServiceState& state, Call call) {
 
 void add_policy_methods(ServiceState& state, MethodTable& table) {
   table["ShowPolicy"].handler = [&state](Call) { return show_policy(state); };
-  table["CheckPolicy"].handler = [](Call call) { return check_policy_text(call); };
+  table["CheckPolicy"].handler = [&state](Call call) { return check_policy_text(state, call); };
   table["ExplainPolicy"].handler = [&state](Call call) { return explain_policy(state, call); };
 }
 

@@ -1,12 +1,14 @@
 // ListRequests, ShowRequest, ApproveRequest, DenyRequest: by whom, for what.
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <functional>
 
 #include "agent/approvals/approval_file.h"
 #include "agent/service/approval_desk.h"
 #include "agent/service/authorisation.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
+#include "agent/service/request_access.h"
 #include "protocol/display_text.h"
 
 namespace signet {
@@ -81,15 +83,18 @@ json::object reply_with(const Policy& policy, ApprovalRequest request) {
   return reply;
 }
 
-// A whole id, or a beginning that only one request has.
-awaitable<Result<std::string>> resolve_id(Ledger& ledger, std::string text) {
+// Which requests there are, for who calls.
+using Sight = std::function<bool(const ApprovalRequest&)>;
+
+// A whole id, or a beginning that only one request has of those in sight.
+awaitable<Result<std::string>> resolve_id(Ledger& ledger, const Sight& sight, std::string text) {
   if (text.size() == 64) co_return text;
   std::vector<std::string> found;
   if (text.size() >= kLeastPrefix) {
     const auto requests = co_await ledger.requests(false);
     if (!requests) co_return requests.error();
     for (const ApprovalRequest& request : *requests)
-      if (request.request.id.starts_with(text)) found.push_back(request.request.id);
+      if (request.request.id.starts_with(text) && sight(request)) found.push_back(request.request.id);
   }
   if (found.size() == 1) co_return found.front();
   json::object parameters;
@@ -109,21 +114,27 @@ struct RequestCall {
   ApprovalRequest request;
 };
 
-awaitable<Result<RequestCall>> find_request(ServiceState& state, const json::object& parameters,
+awaitable<Result<RequestCall>> find_request(ServiceState& state, const json::object& parameters, Sight sight,
                                             bool with_payload) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
   auto name = text_parameter(parameters, "request");
   if (!name) co_return name.error();
-  auto id = co_await resolve_id(**ledger, std::move(*name));
+  auto id = co_await resolve_id(**ledger, sight, std::move(*name));
   if (!id) co_return id.error();
-  auto request = co_await (*ledger)->request(std::move(*id), with_payload);
+  auto request = co_await (*ledger)->request(*id, with_payload);
   if (!request) co_return request.error();
+  if (!sight(*request)) co_return unknown_request(*id);
   RequestCall call;
   call.ledger = *ledger;
   call.policy = state.policy;
   call.request = std::move(*request);
   co_return call;
+}
+
+Sight sight_of(const ServiceState& state, const Peer& peer) {
+  return
+      [&state, peer](const ApprovalRequest& request) { return may_see(state.policy->policy, peer, request); };
 }
 
 awaitable<Reply> list_requests(ServiceState& state, Call call) {
@@ -135,15 +146,17 @@ awaitable<Reply> list_requests(ServiceState& state, Call call) {
   auto requests = co_await (*ledger)->requests(!*all);
   if (!requests) co_return requests.error();
   json::array list;
+  const Sight sight = sight_of(state, call.peer);
   for (ApprovalRequest& request : *requests)
-    list.push_back(request_json(standing_of(state.policy->policy, std::move(request))));
+    if (sight(request)) list.push_back(request_json(standing_of(state.policy->policy, std::move(request))));
   json::object reply;
   reply["requests"] = std::move(list);
   co_return reply;
 }
 
 awaitable<Reply> show_request(ServiceState& state, Call call) {
-  auto found = co_await find_request(state, call.parameters, true);
+  Sight sight = sight_of(state, call.peer);
+  auto found = co_await find_request(state, call.parameters, std::move(sight), true);
   if (!found) co_return found.error();
   const NewApprovalRequest request = found->request.request;
   json::object reply = reply_with(found->policy->policy, std::move(found->request));
@@ -155,34 +168,10 @@ awaitable<Reply> show_request(ServiceState& state, Call call) {
 
 // ---- who approves ----
 
-Error not_an_approver(const std::string& request, const std::string& who) {
-  return approval_refused(request, "not-an-approver",
-                          who +
-                              " belongs to nobody who may approve this request. The policy says who may "
-                              "(\"signet request show\", docs/policy.md).");
-}
-
-// The person, or why it is nobody whose approval counts.
-Result<const PolicyPrincipal*> approver(const RequestCall& call, const PolicyPrincipal* person,
-                                        const std::string& who) {
-  const std::string& id = call.request.request.id;
-  if (person == nullptr) return not_an_approver(id, who);
-  const Policy& policy = call.policy->policy;
-  const ApprovalStanding standing = standing_of(policy, call.request);
-  std::vector<PolicyNeeds> needs;
-  for (const RuleStanding& rule : standing.rules) needs.push_back(rule.needs);
-  if (may_approve(*person, policy, needs, call.request.uid)) return person;
-  if (principal_of_uid(policy, call.request.uid) == person)
-    return approval_refused(id, "requester",
-                            person->name +
-                                " asked for this signature, and so cannot approve it: approvals are by "
-                                "other persons.");
-  return not_an_approver(id, who);
-}
-
 Result<Approval> approval_by_uid(const RequestCall& call, const Peer& peer) {
   const std::string uid = std::to_string(peer.uid);
-  const auto person = approver(call, principal_of_uid(call.policy->policy, peer.uid), "Uid " + uid);
+  const Policy& policy = call.policy->policy;
+  const auto person = approver(policy, call.request, principal_of_uid(policy, peer.uid), "Uid " + uid);
   if (!person) return person.error();
   Approval approval;
   approval.principal = (*person)->name;
@@ -204,7 +193,8 @@ Result<Approval> approval_by_file(const RequestCall& call, const std::string& te
                             "This approval is for the request " + request_id(file->request).substr(0, 16) +
                                 ", not for this one: each request is approved by itself.");
   const std::string& fingerprint = file->key.fingerprint();
-  const auto person = approver(call, principal_of_key(call.policy->policy, fingerprint),
+  const Policy& policy = call.policy->policy;
+  const auto person = approver(policy, call.request, principal_of_key(policy, fingerprint),
                                "The key " + fingerprint.substr(0, 16));
   if (!person) return person.error();
   Approval approval;
@@ -215,15 +205,29 @@ Result<Approval> approval_by_file(const RequestCall& call, const std::string& te
   return approval;
 }
 
+// Whoever the policy lets approve may hand in somebody's approval, without a sight of the request before.
+Sight sight_for_handing_in(const ServiceState& state, const Peer& peer) {
+  return [&state, peer](const ApprovalRequest& request) {
+    const Policy& policy = state.policy->policy;
+    if (may_see(policy, peer, request)) return true;
+    PolicyRequest handing_in = policy_request(peer, Action::Approve);
+    handing_in.repository = request.request.repository;
+    handing_in.role = request.request.role;
+    return decide(policy, handing_in).allowed;
+  };
+}
+
 awaitable<Reply> approve_request(ServiceState& state, Call call) {
   const auto file = optional_text(call.parameters, "approval");
   if (!file) co_return file.error();
-  auto found = co_await find_request(state, call.parameters, false);
+  Sight sight = *file ? sight_for_handing_in(state, call.peer) : sight_of(state, call.peer);
+  auto found = co_await find_request(state, call.parameters, std::move(sight), false);
   if (!found) co_return found.error();
   const NewApprovalRequest& asked = found->request.request;
   const auto allowed = co_await authorise_repository(state, call.peer, Action::Approve, asked.repository,
                                                      asked.role, "Approve " + asked.summary + "?");
   if (!allowed) co_return allowed.error();
+  found->policy = state.policy;  // a person may have been asked
   const auto summary = co_await found->ledger->summary();
   if (!summary) co_return summary.error();
   auto approval = *file ? approval_by_file(*found, **file, summary->id) : approval_by_uid(*found, call.peer);
@@ -236,26 +240,20 @@ awaitable<Reply> approve_request(ServiceState& state, Call call) {
   co_return reply_with(found->policy->policy, std::move(*approved));
 }
 
-// Whoever may approve may deny, and whoever asked may take it back.
-Result<std::string> denier(const RequestCall& call, const Peer& peer) {
-  const PolicyPrincipal* const person = principal_of_uid(call.policy->policy, peer.uid);
-  if (peer.uid == call.request.uid)
-    return person == nullptr ? "uid " + std::to_string(peer.uid) : person->name;
-  const auto allowed = approver(call, person, "Uid " + std::to_string(peer.uid));
-  if (allowed) return (*allowed)->name;
-  // Another uid of the person who asked.
-  if (person != nullptr && principal_of_uid(call.policy->policy, call.request.uid) == person)
-    return person->name;
-  return allowed.error();
-}
-
 awaitable<Reply> deny_request(ServiceState& state, Call call) {
   auto why = optional_text(call.parameters, "why");
   if (!why) co_return why.error();
-  auto found = co_await find_request(state, call.parameters, false);
+  Sight sight = sight_of(state, call.peer);
+  auto found = co_await find_request(state, call.parameters, std::move(sight), false);
   if (!found) co_return found.error();
-  auto name = denier(*found, call.peer);
+  auto name = denier(found->policy->policy, found->request, call.peer.uid);
   if (!name) co_return name.error();
+  if (!is_requester(found->policy->policy, call.peer.uid, found->request)) {
+    const NewApprovalRequest& asked = found->request.request;
+    const auto allowed = co_await authorise_repository(state, call.peer, Action::Approve, asked.repository,
+                                                       asked.role, "Deny " + asked.summary + "?");
+    if (!allowed) co_return allowed.error();
+  }
   std::string id = found->request.request.id;
   std::string reason = display_text(why->value_or(""), kMaxDenialReason);
   auto denied = co_await found->ledger->deny_request(std::move(id), std::move(*name), std::move(reason),

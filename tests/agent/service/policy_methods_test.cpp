@@ -177,6 +177,42 @@ TEST_CASE("an explanation for somebody else, and for a job") {
   CHECK(verdict_of(agent, job) == "refused no-rule-matched");
 }
 
+TEST_CASE("what others may do is for those who may administer, and so is the name service") {
+  AgentUnderTest agent;
+  agent.make_keys({"k"});
+  const std::string stranger = std::to_string(::getuid() + 4711);
+  const json::object own{{"action", "sign-message"}, {"key", "k"}};
+  const auto explain_as = [&](uid_t uid, const char* user) {
+    agent.uid = uid;
+    json::object question = own;
+    if (user != nullptr) question["user"] = user;
+    const std::string outcome = agent.outcome("ExplainPolicy", {{"question", std::move(question)}});
+    agent.uid.reset();
+    return outcome;
+  };
+  const uid_t other = ::getuid() + 4711;
+  use_policy(agent, kPolicy);
+  CHECK(explain_as(other, nullptr) == "ok");
+  CHECK(explain_as(other, stranger.c_str()) == "ok");
+  CHECK(explain_as(other, ("uid:" + stranger).c_str()) == "ok");
+  CHECK(explain_as(other, "4000000") == "PolicyDenied administer");
+  CHECK(explain_as(other, "root") == "PolicyDenied administer");
+  CHECK(explain_as(other, "no-such-user") == "PolicyDenied administer");  // nobody learns who there is
+  CHECK(explain_as(0, "4000000") == "ok");
+  CHECK(explain_as(::getuid(), "4000000") == "ok");
+  agent.uid = other;
+  CHECK(agent.outcome("CheckPolicy", {{"text", ""}}) == "PolicyDenied administer");
+  agent.uid = 0;
+  CHECK(agent.outcome("CheckPolicy", {{"text", ""}}) == "ok");
+  agent.uid.reset();
+  const std::string rule = "[[rule]]\nname = \"admins\"\nuid = " + stranger + "\naction = \"administer\"\n";
+  use_policy(agent, rule.c_str());
+  CHECK(explain_as(other, "4000000") == "ok");
+  // A person would have to be asked, which a question is not worth.
+  use_policy(agent, (rule + "confirm = \"person\"\n").c_str());
+  CHECK(explain_as(other, "4000000") == "PolicyDenied administer");
+}
+
 TEST_CASE("an explanation knows enrolled keys, and new ones for those that make them") {
   AgentUnderTest agent;
   agent.make_keys({"p"}, "ecdsa-p256");

@@ -47,13 +47,14 @@ class Desk {
     use(policy);
   }
 
-  void use(const Policy& changed) {
+  // The principals, and one rule that lets everybody do this.
+  void use(const Policy& changed, std::vector<Action> actions = {kActions.begin(), kActions.end()}) {
     auto loaded = std::make_shared<LoadedPolicy>();
     loaded->policy = changed;
     PolicyRule everything;  // who may call the methods at all is authorisation_test's
     everything.name = "everything";
     everything.who.anyone = true;
-    everything.what.actions.assign(kActions.begin(), kActions.end());
+    everything.what.actions = std::move(actions);
     loaded->policy.rules.push_back(std::move(everything));
     state.policy = std::move(loaded);
   }
@@ -182,6 +183,72 @@ TEST_CASE("who asks does not approve, nor does a stranger") {
   CHECK(desk.outcome("ApproveRequest", kStranger, {{"request", id}}) == "ApprovalRefused requester");
   CHECK(desk.outcome("ApproveRequest", kBob, {{"request", "3f2a"}}) == "NotFound");
   CHECK(desk.outcome("ApproveRequest", kBob, {{"request", std::string(64, '0')}}) == "NotFound");
+}
+
+TEST_CASE("a request is there for who asks, who approves and who reads the ledger, and for nobody else") {
+  Desk desk;
+  const std::string id = desk.id(), prefix = id.substr(0, 12);
+  const std::string nowhere(64, '0');
+  desk.use(desk.policy, {Action::Approve});
+  const auto listed = [&](uid_t uid) {
+    return desk.call("ListRequests", uid, {{"all", true}}).value().at("requests").as_array().size();
+  };
+  for (const uid_t uid : {kAda, kBob, kCarol}) {
+    CHECK(listed(uid) == 1);
+    CHECK(desk.outcome("ShowRequest", uid, {{"request", prefix}}) == "ok");
+  }
+  CHECK(listed(kStranger) == 0);
+  for (const char* method : {"ShowRequest", "ApproveRequest", "DenyRequest"}) {
+    INFO(method);
+    const auto message = [&](const std::string& request) {
+      const Error error = desk.call(method, kStranger, {{"request", request}}).error();
+      CHECK(error.name == ErrorName::NotFound);
+      return error.message;
+    };
+    // Not to be told from an id that nobody has.
+    std::string unknown = message(nowhere);
+    unknown.replace(unknown.find(nowhere), nowhere.size(), id);
+    CHECK(message(id) == unknown);
+    CHECK(message(prefix) == message(nowhere.substr(0, 12)));
+  }
+  // Another uid of who asked.
+  desk.policy.principals[0].uids.push_back(kStranger);
+  desk.use(desk.policy, {Action::Approve});
+  CHECK(listed(kStranger) == 1);
+  desk.policy.principals[0].uids.pop_back();
+  for (const Action action : {Action::ReadLedger, Action::Administer}) {
+    desk.use(desk.policy, {action});
+    CHECK(listed(kStranger) == 1);
+    CHECK(desk.outcome("ShowRequest", kStranger, {{"request", id}}) == "ok");
+    CHECK(desk.outcome("ApproveRequest", kStranger, {{"request", id}}) == "PolicyDenied no-rule-matched");
+    CHECK(desk.outcome("DenyRequest", kStranger, {{"request", id}}) == "ApprovalRefused not-an-approver");
+  }
+}
+
+TEST_CASE("the policy is asked about a denial, unless who asked takes it back") {
+  Desk desk;
+  const std::string id = desk.id(), other = desk.id(15);
+  desk.use(desk.policy, {Action::ReadLedger});
+  CHECK(desk.outcome("DenyRequest", kBob, {{"request", id}}) == "PolicyDenied no-rule-matched");
+  CHECK(desk.state_of(id) == "pending");
+  CHECK(desk.outcome("DenyRequest", kAda, {{"request", id}}) == "ok");
+  desk.use(desk.policy, {Action::ReadLedger, Action::Approve});
+  CHECK(desk.outcome("DenyRequest", kBob, {{"request", other}}) == "ok");
+}
+
+TEST_CASE("an approval is handed in by whom the policy lets approve, who sees nothing else") {
+  Desk desk;
+  desk.make_key("carol-approvals", "approval");
+  desk.policy.principals[2].keys = {desk.key("carol-approvals")};
+  desk.use(desk.policy);
+  const std::string id = desk.id();
+  json::object hand_in{{"request", id}, {"approval", desk.sign("carol-approvals", id)}};
+  desk.use(desk.policy, {Action::SignMessage});
+  CHECK(desk.outcome("ApproveRequest", kStranger, hand_in) == "NotFound");
+  desk.use(desk.policy, {Action::Approve});
+  CHECK(desk.outcome("ShowRequest", kStranger, {{"request", id}}) == "NotFound");
+  CHECK(desk.outcome("ApproveRequest", kStranger, hand_in) == "ok");
+  CHECK(desk.stand()->missing() == 1);
 }
 
 TEST_CASE("an approval stops counting when the policy takes the person away") {
