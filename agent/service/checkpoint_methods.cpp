@@ -5,6 +5,7 @@
 #include "agent/service/parameters.h"
 #include "agent/service/replies.h"
 #include "protocol/checkpoint.h"
+#include "protocol/display_text.h"
 
 namespace signet {
 namespace {
@@ -15,6 +16,8 @@ using Reply = Result<boost::json::object>;
 // So long a caller waits for the checkpoint that has its record; one is due every second.
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::int64_t kRecordsPerCheck = 2000;
+// At a person's prompt.
+constexpr std::size_t kShownReason = 512;
 
 Result<Checkpointer*> require_checkpoints(const ServiceState& state) {
   if (state.checkpoints) return state.checkpoints;
@@ -85,12 +88,13 @@ awaitable<Reply> check_ledger(ServiceState& state, Call call) {
   co_return reply;
 }
 
+std::string name_or_all(const std::optional<std::string>& name) {
+  return name ? display_name(*name) : "all of them";
+}
+
 awaitable<Reply> clear_quarantine(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
-  const auto allowed = co_await authorise(state, call.peer, Action::Administer,
-                                          "Let roles sign again though the ledger was set back?");
-  if (!allowed) co_return allowed.error();
   auto repository = optional_text(call.parameters, "repository");
   if (!repository) co_return repository.error();
   auto role = optional_text(call.parameters, "role");
@@ -98,6 +102,13 @@ awaitable<Reply> clear_quarantine(ServiceState& state, Call call) {
   auto reason = text_parameter(call.parameters, "reason");
   if (!reason) co_return reason.error();
   if (reason->empty()) co_return invalid_parameter("reason", "Say why, for the record.");
+  PolicyRequest request = policy_request(call.peer, Action::Administer);
+  Confirmation asked;
+  asked.question = "Let roles sign again though the ledger was set back?";
+  asked.details = "Repository: " + name_or_all(*repository) + ", role: " + name_or_all(*role) +
+                  "\nReason: " + display_text(*reason, kShownReason);
+  const auto allowed = co_await authorise(state, std::move(request), std::move(asked));
+  if (!allowed) co_return allowed.error();
   const auto cleared =
       co_await (*ledger)->clear_quarantine(std::move(*repository).value_or(""), std::move(*role).value_or(""),
                                            std::move(*reason), requester(call.peer));

@@ -10,11 +10,10 @@ namespace {
 
 using boost::asio::awaitable;
 
-Confirmation confirmation(const ServiceState& state, const ReadyPlan& ready, const PolicyIdentity& who) {
+Confirmation confirmation(const ServiceState& state, const ReadyPlan& ready) {
   Confirmation asked;
   asked.question = "Sign " + difference_title(ready.plan.difference) + " of " + ready.plan.repository + "?";
   asked.details = difference_text(ready.plan.difference, text_options(state));
-  asked.footer = "Asked for by " + describe_caller(who) + ".";
   return asked;
 }
 
@@ -27,7 +26,7 @@ std::string shown_text(const Confirmation& asked) {
 // new version may replace one by now.
 bool has_agreement(const ServiceState& state, const ReadyPlan& ready,
                    const std::optional<std::string>& agreed_to) {
-  return agreed_to && *agreed_to == shown_text(confirmation(state, ready, PolicyIdentity()));
+  return agreed_to && *agreed_to == shown_text(confirmation(state, ready));
 }
 
 awaitable<void> tell(const Call& call, std::string_view kind, std::string message) {
@@ -167,7 +166,8 @@ awaitable<Result<ReadyPlan>> ask_for_metadata(ServiceState& state, Ledger& ledge
       ready->reserve.approval_request = std::move(**approved);
     }
     if (!ask_person) co_return ready;
-    Confirmation asked = confirmation(state, *ready, policy_identity(identity));
+    Confirmation asked = confirmation(state, *ready);
+    asked.footer = "Asked for by " + describe_caller(policy_identity(identity)) + ".";  // looks the name up
     std::string shown = shown_text(asked);
     co_await tell(call, "confirm", "The agent asks a person on its own screen to agree.");
     const auto agreed = co_await confirm(state, *person, std::move(asked));

@@ -181,3 +181,21 @@ TEST_CASE("what a person agreed to is not asked again after the token's wait", "
   CHECK(agent.outcome("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}}) == "ok");
   CHECK(asked == 2);
 }
+
+TEST_CASE("who lets a ledger out of quarantine sees for what and why, and nobody is asked in vain",
+          "[policy]") {
+  Policed agent;
+  std::vector<Confirmation> asked;
+  agent.service->ask_through([&](Confirmation confirmation) -> boost::asio::awaitable<Result<void>> {
+    asked.push_back(std::move(confirmation));
+    co_return Error{ErrorName::PolicyDenied, "The person who was asked said no."};
+  });
+  agent.use_policy(kAskPerson);
+  CHECK(agent.outcome("ClearQuarantine", {{"reason", ""}}) == "InvalidParameter reason");
+  CHECK(asked.empty());
+  CHECK(agent.outcome("ClearQuarantine", {{"repository", kPolicedRepository},
+                                          {"reason", "the disk\ndied"}}) == "PolicyDenied ask");
+  REQUIRE(asked.size() == 1);
+  CHECK(asked.front().details ==
+        std::string("Repository: ") + kPolicedRepository + ", role: all of them\nReason: the disk\\u{a}died");
+}
