@@ -28,6 +28,7 @@
 #include "agent/logging.h"
 #include "agent/policy/accounts.h"
 #include "agent/service/service.h"
+#include "agent/sinks/sink_set.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/token_service_factory.h"
 #include "agent/varlink/listener.h"
@@ -45,6 +46,7 @@ using std::chrono::milliseconds;
 
 constexpr int kBadConfiguration = 2;
 constexpr milliseconds kTokensDrain{5000};
+constexpr milliseconds kSinksDrain{2000};
 constexpr std::size_t kOwnFiles = 256;  // beside the connections: hosts, sessions, the ledger
 
 // What cannot be started without.
@@ -94,7 +96,9 @@ class Daemon {
         dispatcher_(agent_idl(), service_.methods(), service_info()),
         server_(loop_.get_executor(), dispatcher_,
                 config_.system ? system_rule() : same_uid_rule(::geteuid()), config_.limits),
-        signals_(loop_, SIGTERM, SIGINT, SIGHUP) {
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        sinks_(loop_.get_executor(), service_.feed(), config_.sinks, places_.state.path()) {
+    service_.report_sinks([this] { return sinks_.states(); });
     service_.count_connections([this] { return server_.connections(); });
     service_.configure(settings());
     service_.ask_through(ask_by_pinentry(pinentry_));
@@ -110,10 +114,12 @@ class Daemon {
       if (fault) std::rethrow_exception(fault);
     });
     loop_.run();
-    if (server_.connections() == 0) return;
+    if (server_.connections() == 0 && !sinks_.busy()) return;
+    if (sinks_.busy()) spdlog::warn("a sink is still being written to; it may get its last records again");
     // Handlers that hang at a token hold references to all parts: there is no order to destroy those in. What
     // they did is in the ledger already.
-    spdlog::warn("{} connections had calls in progress that did not end in time", server_.connections());
+    if (server_.connections() > 0)
+      spdlog::warn("{} connections had calls in progress that did not end in time", server_.connections());
     remove_socket();
     spdlog::shutdown();
     ::_exit(0);
@@ -127,7 +133,10 @@ class Daemon {
   }
 
   awaitable<void> start() {
-    co_await service_.start([this](Ledger* ledger) { budget_->set_ledger(ledger); });
+    co_await service_.start([this](Ledger* ledger) {
+      budget_->set_ledger(ledger);
+      sinks_.attach(*ledger);
+    });
     server_.start(places_.listener.fd());
     asio::co_spawn(loop_, watch_signals(), asio::detached);
     for (const ModuleConfig& module : modules_)
@@ -164,6 +173,7 @@ class Daemon {
     co_await server_.drain(drain_deadline(modules_));
     if (checkpointer_) co_await checkpointer_->stop();
     co_await tokens_->drain(kTokensDrain);
+    co_await sinks_.drain(kSinksDrain);
     spdlog::info("stopped");
     loop_.stop();
   }
@@ -221,6 +231,7 @@ class Daemon {
   Dispatcher dispatcher_;
   Server server_;
   asio::signal_set signals_;
+  SinkSet sinks_;
   bool stopping_ = false;
 };
 

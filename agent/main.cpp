@@ -6,6 +6,7 @@
 
 #include "agent/daemon.h"
 #include "agent/hardening.h"
+#include "agent/restore.h"
 
 namespace {
 
@@ -36,6 +37,12 @@ int main(int argc, char** argv) {
   const CLI::Option* check =
       app.add_option("--check-policy", policy, "Only check this policy: exit 0 if it is good, 2 if not")
           ->type_name("FILE");
+  std::filesystem::path backup;
+  bool json = false;
+  const CLI::Option* restore =
+      app.add_option("--restore", backup, "Only put this backup in the ledger's place; no agent may run")
+          ->type_name("FILE");
+  app.add_flag("--json", json, "With --restore: say what was done as one JSON document");
   app.set_version_flag("--version", std::string("signetd ") + SIGNET_VERSION);
   app.footer(kFooter);
   try {
@@ -45,6 +52,7 @@ int main(int argc, char** argv) {
   }
   try {
     if (check->count() > 0) return signet::check_policy(policy);
+    if (restore->count() > 0) return signet::restore_from(options, backup, json);
     return signet::run_daemon(options);
   } catch (const std::exception& fault) {
     std::fprintf(stderr, "signetd: %s\n", fault.what());

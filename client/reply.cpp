@@ -16,6 +16,7 @@ Result<LedgerInfo> read_ledger(const object& json) {
   LedgerInfo ledger;
   ledger.id = reader.text("id");
   ledger.records = reader.number("records");
+  ledger.commits = reader.optional_number("commits");
   return reader.finish(std::move(ledger));
 }
 
@@ -47,6 +48,19 @@ Result<LedgerFindingInfo> read_finding(const object& json) {
   finding.warning = reader.flag("warning");
   finding.message = reader.text("message");
   return reader.finish(std::move(finding));
+}
+
+Result<SinkInfo> read_sink(const object& json) {
+  FieldReader reader(json, "sink");
+  SinkInfo sink;
+  sink.name = reader.text("name");
+  sink.kind = reader.text("kind");
+  sink.state = reader.text("state");
+  sink.position = reader.number("position");
+  sink.lag = reader.number("lag");
+  sink.failures = reader.number("failures");
+  sink.last_error = reader.optional_text("lastError");
+  return reader.finish(std::move(sink));
 }
 
 Result<ModuleInfo> read_module(const object& json) {
@@ -172,6 +186,18 @@ Result<LedgerRecordInfo> read_record(const object& json) {
   return reader.finish(std::move(record));
 }
 
+Result<RecordDetailInfo> read_record_detail(const object& json) {
+  FieldReader reader(json, "detail");
+  RecordDetailInfo detail;
+  detail.detail = reader.text("detail");
+  auto salt = from_base64(reader.text("salt"));
+  if (!salt)
+    return connection_error("malformed",
+                            "The agent's salt is not base64. Check that signet and signetd fit.");
+  detail.salt = std::move(*salt);
+  return reader.finish(std::move(detail));
+}
+
 Result<Event> read_event_object(const object& json) {
   FieldReader reader(json, "event");
   Event event;
@@ -216,6 +242,8 @@ Result<AgentStatus> read_status(const object& parameters) {
   if (reader.optional_object("checkpoint"))
     status.checkpoint = reader.nested("checkpoint", read_checkpoint_info);
   if (reader.optional_object("quarantine")) status.quarantine = reader.nested("quarantine", read_quarantine);
+  // An older agent has none to tell of.
+  if (parameters.contains("sinks")) status.sinks = reader.list("sinks", read_sink);
   return reader.finish(std::move(status));
 }
 
@@ -281,6 +309,33 @@ Result<MessageSignature> read_message_signature(const object& parameters) {
                             "The agent's signature is not base64. Check that signet and signetd fit.");
   signature.signature = std::move(*bytes);
   return reader.finish(std::move(signature));
+}
+
+Result<RecordPageInfo> read_record_page(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  RecordPageInfo page;
+  page.records = reader.list("records", read_record);
+  page.next = reader.optional_number("next");
+  return reader.finish(std::move(page));
+}
+
+Result<BackupInfo> read_backup(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  BackupInfo backup;
+  backup.file = reader.text("file");
+  backup.ledger = reader.text("ledger");
+  backup.records = reader.number("records");
+  backup.bytes = reader.number("bytes");
+  return reader.finish(std::move(backup));
+}
+
+Result<RecordDetails> read_record_details(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  RecordDetails details;
+  details.record = reader.nested("record", read_record);
+  if (reader.optional_object("partner")) details.partner = reader.nested("partner", read_record);
+  if (reader.optional_object("detail")) details.detail = reader.nested("detail", read_record_detail);
+  return reader.finish(std::move(details));
 }
 
 Result<LedgerInfo> read_ledger_reply(const object& parameters) {

@@ -29,6 +29,9 @@ Result<std::vector<LedgerRecordInfo>> read_records(const boost::json::object& pa
 Result<SignedCheckpointInfo> read_checkpoint_reply(const boost::json::object& parameters);
 Result<RecordProofInfo> read_proof_reply(const boost::json::object& parameters);
 Result<LedgerCheckInfo> read_ledger_check(const boost::json::object& parameters);
+Result<RecordPageInfo> read_record_page(const boost::json::object& parameters);
+Result<RecordDetails> read_record_details(const boost::json::object& parameters);
+Result<BackupInfo> read_backup(const boost::json::object& parameters);
 Result<Event> read_event(const boost::json::object& parameters);
 
 }  // namespace signet::client

@@ -1,7 +1,9 @@
 #include "client/signet.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "client/call_json.h"
 #include "client/connection.h"
 #include "client/identity_file.h"
 #include "client/reply.h"
@@ -52,7 +54,7 @@ struct Agent::State {
   std::filesystem::path socket;
   std::optional<Connection> connection;
 
-  enum class Wait { Short, Token };
+  enum class Wait { Short, Token, Forever };
   using OnReply = std::function<bool(const object&)>;
 
   Result<void> reconnect() {
@@ -74,6 +76,7 @@ struct Agent::State {
   }
 
   SteadyTime deadline(Wait wait) const {
+    if (wait == Wait::Forever) return SteadyTime::max();
     return std::chrono::steady_clock::now() +
            (wait == Wait::Short ? options.call_deadline : options.token_deadline);
   }
@@ -364,6 +367,42 @@ Result<void> Agent::clear_quarantine(const std::optional<std::string>& repositor
   parameters["reason"] = json_view(reason);
   const auto reply = state_->plain("ClearQuarantine", parameters);
   if (!reply) return reply.error();
+  return {};
+}
+
+Result<RecordPageInfo> Agent::list_records(const ListRecordsCall& call) {
+  object parameters{
+      {"filter", filter_json(call.filter)}, {"newestFirst", call.newest_first}, {"limit", call.limit}};
+  if (call.after) parameters["after"] = *call.after;
+  return then(state_->plain("ListRecords", parameters), read_record_page);
+}
+
+Result<RecordDetails> Agent::show_record(std::int64_t sequence, bool disclose) {
+  const object parameters{{"sequence", sequence}, {"disclose", disclose}};
+  return then(state_->plain("ShowRecord", parameters), read_record_details);
+}
+
+Result<BackupInfo> Agent::backup_ledger(std::string_view file) {
+  object parameters;
+  parameters["file"] = json_view(file);
+  return then(state_->plain("BackupLedger", parameters, State::Wait::Token), read_backup);
+}
+
+Result<void> Agent::follow_ledger(const RecordFilterInfo& filter, std::optional<std::int64_t> after,
+                                  const std::function<bool(const LedgerRecordInfo&)>& on_record) {
+  object parameters{{"filter", filter_json(filter)}};
+  if (after) parameters["after"] = *after;
+  std::optional<Error> fault;
+  const State::OnReply on_reply = [&](const object& reply) {
+    const auto records = read_records(reply);
+    if (!records) fault = records.error();
+    if (fault) return false;
+    return std::all_of(records->begin(), records->end(), on_record);
+  };
+  const auto last =
+      state_->exchange(std::string(kInterface) + "FollowLedger", parameters, State::Wait::Forever, &on_reply);
+  if (fault) return *fault;
+  if (!last) return last.error();
   return {};
 }
 

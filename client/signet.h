@@ -62,6 +62,7 @@ SIGNET_API std::filesystem::path default_socket();
 struct LedgerInfo {
   std::string id;
   std::int64_t records = 0;
+  std::optional<std::int64_t> commits;  // since the agent opened it
 };
 
 struct CheckpointInfo {
@@ -81,6 +82,13 @@ struct ModuleInfo {
   std::optional<std::string> why;
 };
 
+// Where the ledger's records are pushed to.
+struct SinkInfo {
+  std::string name, kind, state;  // working, failing
+  std::int64_t position = 0, lag = 0, failures = 0;
+  std::optional<std::string> last_error;
+};
+
 struct AgentStatus {
   std::string version;
   std::int64_t pid = 0;
@@ -88,6 +96,7 @@ struct AgentStatus {
   std::optional<LedgerInfo> ledger;
   std::vector<ModuleInfo> modules;
   std::int64_t connections = 0;
+  std::vector<SinkInfo> sinks;
   std::optional<std::string> ledger_fault;  // why there is no ledger, if there is one that cannot be used
   std::optional<CheckpointInfo> checkpoint;
   std::optional<QuarantineInfo> quarantine;
@@ -196,7 +205,43 @@ struct LedgerCheckInfo {
   std::optional<std::int64_t> next;  // where to go on
 };
 
+struct BackupInfo {
+  std::string file, ledger;
+  std::int64_t records = 0, bytes = 0;
+};
+
+struct RecordPageInfo {
+  std::vector<LedgerRecordInfo> records;
+  std::optional<std::int64_t> next;  // `after` of the next call; nothing: no record is left
+};
+
+// A record's private detail; protocol/ledger_record.h holds it against the statement's hash.
+struct RecordDetailInfo {
+  Bytes salt;
+  std::string detail;
+};
+
+struct RecordDetails {
+  LedgerRecordInfo record;
+  std::optional<LedgerRecordInfo> partner;  // an intent's outcome, an outcome's intent
+  std::optional<RecordDetailInfo> detail;   // where it was asked for
+};
+
 // --- what the agent is asked ---
+
+// Which records: those that all given members fit.
+struct RecordFilterInfo {
+  std::optional<std::string> since, until;  // RFC 3339
+  std::optional<std::string> kind, repository, role, key, outcome;
+  std::optional<std::int64_t> uid;
+};
+
+struct ListRecordsCall {
+  RecordFilterInfo filter;
+  std::optional<std::int64_t> after;
+  bool newest_first = false;
+  std::int64_t limit = 100;  // 1 to 1000
+};
 
 struct InitTokenCall {
   std::string token, label;
@@ -332,6 +377,15 @@ class SIGNET_API Agent {
   // Without names: for all roles.
   Result<void> clear_quarantine(const std::optional<std::string>& repository,
                                 const std::optional<std::string>& role, std::string_view reason);
+  Result<RecordPageInfo> list_records(const ListRecordsCall& call);
+  // disclose: with its private detail, which the agent gives its own user alone.
+  Result<RecordDetails> show_record(std::int64_t sequence, bool disclose);
+  // Copies the ledger to an absolute path, as the agent sees it.
+  Result<BackupInfo> backup_ledger(std::string_view file);
+  // Gives `on_record` every record behind `after` (nothing: those to come) as it is written. Returns when the
+  // agent stops; or, why "abandoned", when on_record returns false.
+  Result<void> follow_ledger(const RecordFilterInfo& filter, std::optional<std::int64_t> after,
+                             const std::function<bool(const LedgerRecordInfo&)>& on_record);
 
   Result<PolicyText> show_policy();
   // What is wrong with a policy; empty for a good one.

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace signet {
@@ -78,6 +79,19 @@ struct CheckpointConfig {
   std::chrono::milliseconds interval{1000};   // at most one checkpoint in it
 };
 
+// Where the ledger's records are pushed to besides the ledger.
+struct SinkConfig {
+  enum class Kind { File, Journald, Syslog };
+  std::string name;  // in Status and the log; its position is kept in STATE/sink-NAME.position
+  Kind kind = Kind::File;
+  std::filesystem::path path;  // File: the file; Syslog: its socket, empty: /dev/log
+  bool backfill = false;       // a new sink gets the records that are there already
+};
+
+constexpr std::string_view to_string(SinkConfig::Kind kind) {
+  return kind == SinkConfig::Kind::File ? "file" : kind == SinkConfig::Kind::Journald ? "journald" : "syslog";
+}
+
 enum class LogFormat { Text, Json };
 
 struct Config {
@@ -89,6 +103,7 @@ struct Config {
   std::vector<ModuleConfig> modules;
   bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
+  std::vector<SinkConfig> sinks;
   PinentrySettings pinentry;
   CheckpointConfig checkpoint;
 };

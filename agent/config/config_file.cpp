@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 6> kRootKeys{"agent",    "log",        "limits",
-                                                    "pinentry", "checkpoint", "module"};
+constexpr std::array<std::string_view, 7> kRootKeys{"agent",      "log",  "limits", "pinentry",
+                                                    "checkpoint", "sink", "module"};
 constexpr std::array<std::string_view, 6> kAgentKeys{"mode",   "socket",           "state",
                                                      "policy", "discover-modules", "verify-every-message"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
@@ -30,12 +30,14 @@ constexpr std::array<std::string_view, 3> kPinentryKeys{"program", "tty", "timeo
 constexpr std::array<std::string_view, 7> kCheckpointKeys{"signer",  "key",  "origin",  "directory",
                                                           "anchors", "file", "interval"};
 constexpr std::array<std::string_view, 3> kSigners{"process", "key", "off"};
+constexpr std::array<std::string_view, 4> kSinkKeys{"name", "kind", "path", "backfill"};
 constexpr std::array<std::string_view, 9> kModuleKeys{
     "name", "path", "environment", "init-args", "sessions", "shared", "removable", "deadlines", "pin"};
 constexpr std::array<std::string_view, 4> kDeadlineKeys{"discovery", "login", "sign", "generate"};
 constexpr std::array<std::string_view, 4> kPinKeys{"token", "file", "command", "credential"};
 constexpr std::array<std::string_view, 2> kModes{"personal", "system"};
 constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warning", "error", "critical"};
+constexpr std::array<std::string_view, 3> kSinkKinds{"file", "journald", "syslog"};
 constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
 
 constexpr std::size_t kMiB = 1024 * 1024;
@@ -164,7 +166,7 @@ void read_pin(ConfigFault& fault, const toml::value& value, ModuleConfig& module
   module.pins.push_back(std::move(pin));
 }
 
-bool is_module_name(std::string_view name) {
+bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
              std::string_view::npos;
@@ -176,7 +178,7 @@ void read_module(ConfigFault& fault, const toml::value& value, Config& config) {
   table.require("name", "\"softhsm2\"");
   table.require("path", "\"/usr/lib/softhsm/libsofthsm2.so\"");
   table.read("name", module.name);
-  if (table.ok() && !is_module_name(module.name))
+  if (table.ok() && !is_plain_name(module.name))
     table.fail("name", "must be 1 to 64 of the characters a-z, A-Z, 0-9, \"-\", \"_\" and \".\".");
   for (const ModuleConfig& other : config.modules)
     if (other.name == module.name)
@@ -193,6 +195,32 @@ void read_module(ConfigFault& fault, const toml::value& value, Config& config) {
   config.modules.push_back(std::move(module));
 }
 
+void read_sink(ConfigFault& fault, const toml::value& value, Config& config) {
+  TableReader table(fault, value, "sink", kSinkKeys);
+  SinkConfig sink;
+  std::string kind = "file";
+  table.require("kind", "\"journald\"");
+  table.one_of("kind", kind, kSinkKinds);
+  sink.kind = kind == "file"       ? SinkConfig::Kind::File
+              : kind == "journald" ? SinkConfig::Kind::Journald
+                                   : SinkConfig::Kind::Syslog;
+  sink.name = kind;
+  table.read("name", sink.name);
+  if (table.ok() && !is_plain_name(sink.name))
+    table.fail("name", "must be 1 to 64 of the characters a-z, A-Z, 0-9, \"-\", \"_\" and \".\".");
+  for (const SinkConfig& other : config.sinks)
+    if (other.name == sink.name)
+      table.fail("name", "\"" + sink.name + "\" is taken by another [[sink]]. Give each its own name.");
+  table.read("path", sink.path);
+  if (table.ok() && sink.kind == SinkConfig::Kind::File && sink.path.empty())
+    table.fail("path",
+               "is missing: a sink of kind \"file\" needs one, as \"/var/log/signet/records.jsonl\".");
+  if (table.ok() && sink.kind == SinkConfig::Kind::Journald && table.has("path"))
+    table.fail("path", "means nothing for the journal. Leave it out.");
+  table.read("backfill", sink.backfill);
+  config.sinks.push_back(std::move(sink));
+}
+
 Config read_root(ConfigFault& fault, const toml::value& value) {
   TableReader root(fault, value, "", kRootKeys);
   Config config;
@@ -202,6 +230,7 @@ Config read_root(ConfigFault& fault, const toml::value& value) {
   root.sub_table("pinentry", [&](const toml::value& inner) { read_pinentry(fault, inner, config.pinentry); });
   root.sub_table("checkpoint",
                  [&](const toml::value& inner) { read_checkpoint(fault, inner, config.checkpoint); });
+  root.each_table("sink", [&](const toml::value& inner) { read_sink(fault, inner, config); });
   root.each_table("module", [&](const toml::value& inner) { read_module(fault, inner, config); });
   return config;
 }
@@ -260,6 +289,7 @@ std::vector<std::string> known_config_keys() {
   add("limits", kLimitKeys);
   add("pinentry", kPinentryKeys);
   add("checkpoint", kCheckpointKeys);
+  add("sink", kSinkKeys);
   add("module", kModuleKeys);
   add("module.deadlines", kDeadlineKeys);
   add("module.pin", kPinKeys);

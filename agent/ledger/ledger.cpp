@@ -89,6 +89,15 @@ class SqliteLedger final : public Ledger {
         [first, limit](LedgerStore& store) { return store.records().read(first, limit); });
   }
 
+  awaitable<Result<RecordPage>> find_records(RecordFilter filter, RecordCursor cursor) override {
+    return read<RecordPage>([filter = std::move(filter), cursor](LedgerStore& store) {
+      return store.records().index().find(filter, cursor);
+    });
+  }
+  awaitable<Result<RecordInFull>> record_in_full(std::int64_t sequence) override {
+    return read<RecordInFull>([sequence](LedgerStore& store) { return store.records().in_full(sequence); });
+  }
+
   awaitable<Result<void>> add_key(LedgerKey key, Requester who) override {
     return write<void>(
         [key = std::move(key), who](LedgerStore& store) { return store.keys().add(key, who); });

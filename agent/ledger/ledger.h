@@ -41,6 +41,12 @@ class Ledger {
   virtual boost::asio::awaitable<Result<std::vector<RecordRow>>> read(std::int64_t first,
                                                                       std::int64_t limit) = 0;
 
+  // One step of a walk through the records that the filter lets through (record_index.h bounds a step).
+  virtual boost::asio::awaitable<Result<RecordPage>> find_records(RecordFilter filter,
+                                                                  RecordCursor cursor) = 0;
+  // One record, its partner, and its private detail, which is for the agent's own user alone. NotFound.
+  virtual boost::asio::awaitable<Result<RecordInFull>> record_in_full(std::int64_t sequence) = 0;
+
   // --- keys ---
   // AlreadyExists for a name or a public key that is enrolled (active). A retired public key may be enrolled
   // again, but never with uses that `tuf` has excluded for its life (KeyRefused, why use-excluded).

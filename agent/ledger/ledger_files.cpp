@@ -63,11 +63,18 @@ fs::path unfinished_ledger_file(const fs::path& directory) {
   return directory / "ledger.db.new";
 }
 
+fs::path restoring_directory(const fs::path& directory) {
+  return directory / "restoring";
+}
+
 Result<void> check_ledger_file(const fs::path& directory) {
   const fs::path path = ledger_file(directory);
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) return system_fault("look at", path, errno);
+    if (is_there(restoring_directory(directory)))
+      return unavailable("corrupt", "A restore of the ledger in \"" + directory.string() +
+                                        "\" was cut short. Run \"signet ledger restore\" again.");
     if (is_there(log_file(directory)))
       return unavailable("corrupt",
                          "The ledger \"" + path.string() +
@@ -85,7 +92,7 @@ Result<void> check_ledger_file(const fs::path& directory) {
 }
 
 Result<void> start_ledger_file(const fs::path& directory) {
-  for (const fs::path& path : {ledger_file(directory), log_file(directory)})
+  for (const fs::path& path : {ledger_file(directory), log_file(directory), restoring_directory(directory)})
     if (is_there(path)) return ledger_exists(path);
   remove_unfinished_ledger(directory);
   const fs::path path = unfinished_ledger_file(directory);

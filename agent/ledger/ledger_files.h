@@ -12,6 +12,9 @@ std::filesystem::path ledger_file(const std::filesystem::path& directory);
 // Where a new ledger is made; publish_ledger() gives it its name when it is complete.
 std::filesystem::path unfinished_ledger_file(const std::filesystem::path& directory);
 
+// Where a backup is made ready; there is one while it is, and after a restore that was cut short.
+std::filesystem::path restoring_directory(const std::filesystem::path& directory);
+
 // NotInitialised without a ledger; LedgerUnavailable (why permissions, corrupt or io) for one that others may
 // touch, for something else of that name, and for a write-ahead log without its database.
 Result<void> check_ledger_file(const std::filesystem::path& directory);

@@ -74,6 +74,8 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::filesystem::pa
   if (store->database_.fault()) return store->database_.fault_error();
   if (const auto sound = check_soundness(store->database_); !sound) return sound.error();
   if (const auto untampered = check_untampered(store->database_); !untampered) return untampered.error();
+  build_record_index(store->database_);  // what somebody took out of it
+  if (store->database_.fault()) return store->database_.fault_error();
   if (const auto closed = store->close_crash_orphans(); !closed) return closed.error();
   return store;
 }
@@ -169,6 +171,7 @@ LedgerSummary LedgerStore::summary() {
   LedgerSummary summary;
   if (Query row(database_, "SELECT id FROM ledger"); row.next()) summary.id = row.text(0);
   summary.records = records_.count();
+  summary.commits = commits_;
   return summary;
 }
 

@@ -21,6 +21,7 @@ enum class MarkState { Reserved, Released, Observed };
 struct LedgerSummary {
   std::string id;  // 32 random bytes, hex
   std::int64_t records = 0;
+  std::int64_t commits = 0;  // that wrote, since it was opened: many calls share one
 };
 
 struct LedgerKey {
@@ -120,6 +121,42 @@ struct RecordRow {
   std::int64_t sequence = 0;
   std::string time;
   std::string statement;
+};
+
+// Which records are meant: those that all of its members fit. Absent members fit all.
+struct RecordFilter {
+  std::optional<std::string> since, until;  // RFC 3339 in UTC, whole seconds; `until` is not included
+  std::optional<std::string> kind;          // "sign.intent", or a group: "sign"
+  std::optional<std::string> repository, role;
+  std::optional<std::string> fingerprint;  // of a key that it names
+  std::optional<std::string> outcome;      // record_outcome() of protocol/ledger_record.h
+  std::optional<std::int64_t> uid;         // of who asked
+};
+
+// Where a walk through the records goes on: behind `after`, upwards or downwards. 0: at the beginning (the
+// end, if newest_first).
+struct RecordCursor {
+  std::int64_t after = 0;
+  bool newest_first = false;
+  std::int64_t limit = 100;  // of records on a page
+};
+
+struct RecordPage {
+  std::vector<RecordRow> rows;  // may be empty although there is more
+  std::int64_t next = 0;        // the next cursor's `after`
+  bool end = false;             // no record is left in this direction
+};
+
+// What the public statement's "detail" is the salted hash of.
+struct RecordDetail {
+  Bytes salt;
+  std::string detail;  // JSON
+};
+
+struct RecordInFull {
+  RecordRow record;
+  std::optional<RecordRow> partner;  // an intent's outcome, an outcome's intent
+  RecordDetail detail;
 };
 
 // What is known of the PINs that were tried at a token. Values are HMAC-SHA-256 of a PIN, hex.

@@ -73,6 +73,7 @@ Result<std::int64_t> RecordLog::append(NewRecord record) {
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
       sequence, time, record.kind, *text, *salt, detail_hash, detail);
   if (const auto hashed = tree_.append(sequence, *text); !hashed) return hashed.error();
+  index_.add(sequence, time, record.kind, record.who.uid, statement.at("body").get_object());
   return sequence;
 }
 
@@ -85,6 +86,25 @@ std::vector<RecordRow> RecordLog::read(std::int64_t first, std::int64_t limit) {
        row.next();)
     rows.push_back({row.integer(0), row.text(1), row.text(2)});
   return rows;
+}
+
+Result<RecordInFull> RecordLog::in_full(std::int64_t sequence) {
+  RecordInFull found;
+  {
+    Query row(database_, "SELECT sequence, time, statement, salt, detail FROM records WHERE sequence = ?1",
+              sequence);
+    if (!row.next()) {
+      boost::json::object parameters{{"kind", "object"}, {"name", "record " + std::to_string(sequence)}};
+      return Error{ErrorName::NotFound,
+                   "The ledger has no record " + std::to_string(sequence) + ". The last one is " +
+                       std::to_string(count()) + ".",
+                   std::move(parameters)};
+    }
+    found.record = {row.integer(0), row.text(1), row.text(2)};
+    found.detail = {row.blob(3), row.text(4)};
+  }
+  found.partner = index_.partner(sequence);
+  return found;
 }
 
 std::int64_t RecordLog::count() {

@@ -18,6 +18,7 @@
 #include "agent/ledger/database.h"
 #include "agent/ledger/ledger_options.h"
 #include "agent/ledger/ledger_types.h"
+#include "agent/ledger/record_index.h"
 #include "agent/ledger/tree_table.h"
 
 namespace signet {
@@ -39,13 +40,16 @@ struct NewRecord {
 class RecordLog {
  public:
   RecordLog(Database& database, LedgerClock clock)
-      : database_(database), tree_(database), clock_(std::move(clock)) {}
+      : database_(database), tree_(database), index_(database), clock_(std::move(clock)) {}
 
   // Returns the record's sequence. LimitExceeded (record-size), or MetadataInvalid for what has no canonical
   // form; then nothing was written.
   Result<std::int64_t> append(NewRecord record);
   std::vector<RecordRow> read(std::int64_t first, std::int64_t limit);
   std::int64_t count();
+  // With its private detail. NotFound.
+  Result<RecordInFull> in_full(std::int64_t sequence);
+  RecordIndex& index() { return index_; }
 
   std::string now() const;         // RFC 3339, seconds, UTC
   std::int64_t unix_time() const;  // the same moment
@@ -53,6 +57,7 @@ class RecordLog {
  private:
   Database& database_;
   TreeTable tree_;
+  RecordIndex index_;
   LedgerClock clock_;
 };
 

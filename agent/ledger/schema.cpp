@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "agent/ledger/record_index.h"
 #include "agent/ledger/tree_table.h"
 
 namespace signet {
@@ -278,8 +279,10 @@ CREATE TABLE release_times (
 CREATE INDEX release_times_by_time ON release_times (role, time);
 )sql";
 
-constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
-                                 Migration{3, kVersion3}, Migration{4, kVersion4}, Migration{5, kVersion5}};
+constexpr std::array kMigrations{
+    Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
+    Migration{3, kVersion3}, Migration{4, kVersion4},
+    Migration{5, kVersion5}, Migration{6, kRecordIndexTables, build_record_index}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);

@@ -21,5 +21,7 @@ void add_policy_methods(ServiceState& state, MethodTable& table);    // ShowPoli
 void add_message_methods(ServiceState& state, MethodTable& table);   // SignMessage
 void add_request_methods(ServiceState& state, MethodTable& table);   // List-, Show-, Approve-, DenyRequest
 void add_approval_methods(ServiceState& state, MethodTable& table);  // SignApproval
+void add_record_methods(ServiceState& state, MethodTable& table);    // ListRecords, ShowRecord, FollowLedger
+void add_backup_methods(ServiceState& state, MethodTable& table);    // BackupLedger
 
 }  // namespace signet

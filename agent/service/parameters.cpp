@@ -51,6 +51,14 @@ Result<std::int64_t> integer_parameter(const boost::json::object& parameters, st
   return value->get_int64();
 }
 
+Result<std::optional<std::int64_t>> optional_integer(const boost::json::object& parameters,
+                                                     std::string_view name) {
+  const boost::json::value* const value = present(parameters, name);
+  if (value == nullptr) return std::optional<std::int64_t>();
+  if (!value->is_int64()) return wrong_type(name, "an integer");
+  return std::optional<std::int64_t>(value->get_int64());
+}
+
 Result<std::vector<std::string>> text_list(const boost::json::object& parameters, std::string_view name) {
   std::vector<std::string> list;
   const boost::json::value* const value = present(parameters, name);

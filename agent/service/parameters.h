@@ -22,6 +22,9 @@ Result<std::optional<std::string>> optional_text(const boost::json::object& para
                                                  std::string_view name);
 Result<bool> flag_parameter(const boost::json::object& parameters, std::string_view name);  // absent: false
 Result<std::int64_t> integer_parameter(const boost::json::object& parameters, std::string_view name);
+// Null and absent are the same.
+Result<std::optional<std::int64_t>> optional_integer(const boost::json::object& parameters,
+                                                     std::string_view name);
 Result<std::vector<std::string>> text_list(const boost::json::object& parameters,
                                            std::string_view name);  // absent: empty
 Result<Secret> secret_parameter(const boost::json::object& parameters, std::string_view name);

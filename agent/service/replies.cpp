@@ -1,5 +1,6 @@
 #include "agent/service/replies.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 
 namespace signet {
@@ -40,7 +41,7 @@ std::string_view pin_name(PinState pin) {
 }  // namespace
 
 boost::json::object to_json(const LedgerSummary& summary) {
-  return {{"id", summary.id}, {"records", summary.records}};
+  return {{"id", summary.id}, {"records", summary.records}, {"commits", summary.commits}};
 }
 
 boost::json::object to_json(const ModuleDescription& module) {
@@ -108,6 +109,18 @@ boost::json::object to_json(const LedgerFinding& finding) {
           {"sequence", finding.sequence},
           {"warning", finding.warning},
           {"message", finding.message}};
+}
+
+boost::json::object to_json(const SinkState& sink, std::int64_t records) {
+  boost::json::object reply{{"name", sink.name},
+                            {"kind", sink.kind},
+                            {"state", sink.failing ? "failing" : "working"},
+                            {"position", sink.position},
+                            {"lag", std::max<std::int64_t>(0, records - sink.position)},
+                            {"failures", sink.failures},
+                            {"lastError", nullptr}};
+  if (!sink.error.empty()) reply["lastError"] = sink.error;
+  return reply;
 }
 
 boost::json::object fault_json(const Error& error) {

@@ -5,6 +5,7 @@
 
 #include "agent/checkpoint/checkpointer.h"
 #include "agent/ledger/ledger.h"
+#include "agent/sinks/sink_pump.h"
 #include "agent/tokens/token_service.h"
 
 namespace signet {
@@ -18,6 +19,8 @@ boost::json::object to_json(const RecordRow& record);
 boost::json::object to_json(const Quarantine& quarantine);
 boost::json::object to_json(const CheckpointerState& state, const KeptCheckpoint& newest);
 boost::json::object to_json(const LedgerFinding& finding);
+// records: how many the ledger has.
+boost::json::object to_json(const SinkState& sink, std::int64_t records);
 // A per-key failure: {error, parameters with "message"}.
 boost::json::object fault_json(const Error& error);
 

@@ -1,7 +1,9 @@
 #include "agent/service/service.h"
 
-#include <spdlog/spdlog.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
+#include "agent/service/ledger_opening.h"
 #include "agent/service/methods.h"
 
 namespace signet {
@@ -16,30 +18,9 @@ Service::Service(boost::asio::any_io_executor executor, TokenService& tokens,
 
 boost::asio::awaitable<void> Service::start(std::function<void(Ledger*)> on_ledger) {
   state_.on_ledger = std::move(on_ledger);
-  auto ledger = open_ledger(state_.state_directory, ledger_options(state_));
-  if (!ledger) {
-    const Error error = ledger.error();
-    if (error.name == ErrorName::NotInitialised) {
-      spdlog::info("{}", require_ledger(state_).error().message);
-      co_return;
-    }
-    spdlog::error("The ledger cannot be used: {}", error.message);
-    state_.ledger_fault = error;
-    co_return;
-  }
-  auto keys = co_await (*ledger)->keys();
-  if (!keys) {
-    spdlog::error("The ledger's keys cannot be read: {}", keys.error().message);
-    state_.ledger_fault = keys.error();
-    co_return;
-  }
-  state_.keys.load(std::move(*keys));
-  if (const auto compared = co_await attach_checkpoints(state_, **ledger); !compared) {
-    spdlog::error("The ledger cannot be held against its checkpoints: {}", compared.error().message);
-    state_.ledger_fault = compared.error();
-    co_return;
-  }
-  state_.use_ledger(std::move(*ledger));
+  co_await open_ledger_once(state_);
+  if (state_.ledger_fault && may_pass(*state_.ledger_fault))
+    boost::asio::co_spawn(state_.executor, keep_opening_ledger(state_), boost::asio::detached);
 }
 
 void Service::set_policy(LoadedPolicyPtr policy) {
@@ -60,6 +41,8 @@ MethodTable Service::methods() {
   add_policy_methods(state_, table);
   add_request_methods(state_, table);
   add_approval_methods(state_, table);
+  add_record_methods(state_, table);
+  add_backup_methods(state_, table);
   return table;
 }
 

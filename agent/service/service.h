@@ -31,6 +31,9 @@ class Service {
   void ask_through(AskPerson ask_person) { state_.ask_person = std::move(ask_person); }
   // Before start(); outlives this.
   void use_checkpoints(Checkpointer& checkpoints) { state_.checkpoints = &checkpoints; }
+  // Told of every COMMIT of the ledger.
+  std::shared_ptr<RecordFeed> feed() const { return state_.feed; }
+  void report_sinks(std::function<std::vector<SinkState>()> sinks) { state_.sinks = std::move(sinks); }
   void count_connections(std::function<std::size_t()> count) { state_.connections = std::move(count); }
 
  private:

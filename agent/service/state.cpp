@@ -11,11 +11,13 @@ namespace signet {
 ServiceState::ServiceState(boost::asio::any_io_executor executor_, TokenService& tokens_, JwksOwnership jwks)
     : executor(std::move(executor_)),
       tokens(tokens_),
+      feed(std::make_shared<RecordFeed>(executor)),
       policy(load_builtin_policy(system_accounts())),
       identification(nullptr, jwks) {}
 
 void ServiceState::use_ledger(std::unique_ptr<Ledger> opened) {
   ledger = std::move(opened);
+  ledger_fault.reset();
   replay_store = std::make_unique<LedgerReplayStore>(*ledger);
   identification.set_store(replay_store.get());
   if (on_ledger) on_ledger(ledger.get());
@@ -32,8 +34,10 @@ Result<Ledger*> require_ledger(const ServiceState& state) {
 
 LedgerOptions ledger_options(const ServiceState& state) {
   LedgerOptions options;
-  if (state.checkpoints)
-    options.on_commit = [checkpoints = state.checkpoints] { checkpoints->records_written(); };
+  options.on_commit = [feed = state.feed, checkpoints = state.checkpoints] {
+    feed->committed();
+    if (checkpoints) checkpoints->records_written();
+  };
   return options;
 }
 

@@ -16,6 +16,8 @@
 #include "agent/service/approval_watch.h"
 #include "agent/service/key_book.h"
 #include "agent/service/metadata_cache.h"
+#include "agent/sinks/record_feed.h"
+#include "agent/sinks/sink_pump.h"
 #include "agent/tokens/token_service.h"
 #include "agent/varlink/handler.h"
 
@@ -46,6 +48,7 @@ struct ServiceState {
 
   boost::asio::any_io_executor executor;
   TokenService& tokens;
+  std::shared_ptr<RecordFeed> feed;  // of the ledger's records
   std::filesystem::path state_directory, socket;
   std::string started;  // RFC 3339
   ServiceSettings settings;
@@ -58,6 +61,9 @@ struct ServiceState {
   std::function<void(Ledger*)> on_ledger;    // told when CreateLedger made one
   Checkpointer* checkpoints = nullptr;       // null: no checkpoints are signed
   std::function<std::size_t()> connections;  // how many clients are connected
+  std::function<std::vector<SinkState>()> sinks;
+  // Gone with the state: what waits on the loop looks for it before it uses the state again.
+  std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
   KeyBook keys;
   MetadataCache metadata;
   ApprovalWatch approval_watch{executor};  // told of every approval and denial

@@ -23,6 +23,13 @@ awaitable<void> describe_checkpoints(ServiceState& state, Ledger& ledger, boost:
     reply["checkpoint"] = to_json(state.checkpoints->state(), *newest);
 }
 
+boost::json::array sinks_json(const ServiceState& state, std::int64_t records) {
+  boost::json::array sinks;
+  if (!state.sinks) return sinks;
+  for (const SinkState& sink : state.sinks()) sinks.push_back(to_json(sink, records));
+  return sinks;
+}
+
 awaitable<Reply> status(ServiceState& state) {
   boost::json::array modules;
   const auto described = co_await state.tokens.modules();
@@ -39,15 +46,19 @@ awaitable<Reply> status(ServiceState& state) {
       {"checkpoint", nullptr},
       {"quarantine", nullptr},
       {"connections", static_cast<std::int64_t>(state.connections ? state.connections() : 0)}};
+  std::int64_t records = 0;
   if (state.ledger_fault) reply["ledgerFault"] = state.ledger_fault->message;
   if (state.ledger) {
     const auto summary = co_await state.ledger->summary();
-    if (summary)
+    if (summary) {
       reply["ledger"] = to_json(*summary);
-    else
+      records = summary->records;
+    } else {
       reply["ledgerFault"] = summary.error().message;
+    }
     co_await describe_checkpoints(state, *state.ledger, reply);
   }
+  reply["sinks"] = sinks_json(state, records);
   co_return reply;
 }
 

@@ -32,6 +32,8 @@ class ReplyStream final : public EventSink {
     co_return;
   }
   bool over() const override { return connection_.over(); }
+  void on_close(std::function<void()> wake) override { connection_.on_close(std::move(wake)); }
+  awaitable<void> flushed() override { return connection_.flushed(); }
 
  private:
   Connection& connection_;
@@ -87,6 +89,7 @@ void Connection::start() {
 
 void Connection::drain() {
   work_.notify();
+  if (on_close_) on_close_();
   if (!busy_ && output_.empty()) close("the agent is stopping");
 }
 
@@ -103,6 +106,16 @@ void Connection::close(std::string_view why) {
   room_.notify();
   flushed_.notify();
   usage_->frame_freed.notify();
+  if (on_close_) on_close_();
+}
+
+bool Connection::over() {
+  // A client that ended its writing is not watched any more: it is looked for.
+  return closed_ || state_->draining || (input_ended_ && hung_up(socket_.native_handle()));
+}
+
+awaitable<void> Connection::flushed() {
+  while (writing_ && !closed_) co_await flushed_.wait();
 }
 
 // --- handling ---
@@ -183,6 +196,7 @@ awaitable<void> Connection::run(Dispatcher::Target target, VarlinkCall call) {
                      bug.what());
     result.emplace(internal_fault());
   }
+  on_close_ = nullptr;
   if (!*result)
     spdlog::debug("varlink: {} of uid {}: {}", target.name, peer_.uid, short_name(result->error().name));
   if (call.oneway) co_return;
@@ -211,7 +225,7 @@ awaitable<void> Connection::refuse(const Error& error, bool oneway, bool and_clo
 
 awaitable<void> Connection::reply(WipedBuffer frame) {
   enqueue_output(std::move(frame));
-  while (writing_ && !closed_) co_await flushed_.wait();
+  co_await flushed();
 }
 
 void Connection::send_event(json::object parameters) {

@@ -5,6 +5,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,9 @@ inline constexpr std::size_t kLargeLeavings = 100;
 // Calls whose frames may be as large as metadata_frame_size.
 const std::vector<std::string>& large_methods();
 
+// Whether the other end closed its socket. A shutdown of its writing alone is no hang-up.
+bool hung_up(int fd);
+
 // Lives until its socket is closed and its last handler has ended: its coroutines hold it. One event loop.
 //
 // When the client leaves, the call in progress runs to its end and its result is dropped; calls that wait
@@ -64,8 +68,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sends without waiting; a client that lets too many pile up is closed.
   void send_event(boost::json::object parameters);
-  // EventSink::over().
-  bool over() const { return closed_ || state_->draining; }
+  // As EventSink has them, for the call in progress.
+  bool over();
+  void on_close(std::function<void()> wake) { on_close_ = std::move(wake); }
+  boost::asio::awaitable<void> flushed();
 
  private:
   struct Incoming {
@@ -108,6 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Counted large_;  // of the frame that is being read
   bool input_ended_ = false;
   bool busy_ = false;  // a call is in progress
+  std::function<void()> on_close_;
 
   std::deque<WipedBuffer> output_;
   Signal flushed_;

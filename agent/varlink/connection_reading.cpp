@@ -21,12 +21,6 @@ using asio::awaitable;
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kLargeReadSize = 256 * 1024;
 
-// Whether the other end closed its socket. A shutdown of its writing alone is no hang-up.
-bool hung_up(int fd) {
-  pollfd poll{fd, 0, 0};
-  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
-}
-
 Error late_frame(std::chrono::milliseconds deadline) {
   return {ErrorName::LimitExceeded,
           "The message was begun but not ended with a NUL byte within " + std::to_string(deadline.count()) +
@@ -43,6 +37,11 @@ FrameLimits frame_limits(const Limits& limits) {
 }
 
 }  // namespace
+
+bool hung_up(int fd) {
+  pollfd poll{fd, 0, 0};
+  return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
 
 const std::vector<std::string>& large_methods() {
   static const std::vector<std::string> names{"org.signet.Agent.SignMetadata",

@@ -34,8 +34,13 @@ class EventSink {
   // Sends a reply with "continues": true. A closed connection is not an error here: the call is abandoned by
   // the server.
   virtual boost::asio::awaitable<void> send(boost::json::object parameters) = 0;
-  // The client has left, or the agent is stopping: who waits for something to tell need not wait on.
+  // The client has left, or the agent is stopping: who waits for something to tell need not wait on. A stream
+  // without an end of its own then returns its last reply.
   virtual bool over() const = 0;
+  // Runs `wake` once over() may have become true. Replaces an earlier one; forgotten when the call ends.
+  virtual void on_close(std::function<void()> wake) { (void)wake; }
+  // Waits until what was sent has left for the client, which is how a stream keeps to its reader's pace.
+  virtual boost::asio::awaitable<void> flushed() { co_return; }
 };
 
 // One call, parsed and within the limits. Its parameters are parsed in memory that is wiped when the call

@@ -52,12 +52,28 @@ std::string checkpoint_lines(const AgentStatus& status, const Paint& paint) {
   return text;
 }
 
+std::string sink_lines(const AgentStatus& status, const Paint& paint) {
+  std::string lines;
+  for (const SinkInfo& sink : status.sinks) {
+    lines += "  sink     " + printable(sink.name) + " (" + printable(sink.kind) + ") ";
+    lines += sink.state == "working" ? "is working" : paint(Color::Bad, "is failing");
+    if (sink.lag > 0)
+      lines += ", " + count_of(static_cast<std::size_t>(sink.lag), "record", "records") + " behind";
+    if (sink.failures > 0)
+      lines += ", failed " + count_of(static_cast<std::size_t>(sink.failures), "time", "times");
+    if (sink.state != "working" && sink.last_error) lines += ": " + printable(*sink.last_error);
+    lines += "\n";
+  }
+  return lines;
+}
+
 std::string status_text(const AgentStatus& status, const Paint& paint) {
   std::string text = "The agent runs: signetd " + printable(status.version) + ", process " +
                      std::to_string(status.pid) + ", since " + printable(status.started) + ".\n" +
                      "  socket   " + printable(status.socket) + "\n  state    " + printable(status.state) +
                      "\n" + ledger_line(status, paint) + checkpoint_lines(status, paint) + "  clients  " +
                      std::to_string(status.connections) + " connected\n";
+  text += sink_lines(status, paint);
   if (status.modules.empty())
     return text +
            "It knows no PKCS#11 module: install one (e.g. softhsm2, opensc, ykcs11) or configure it.\n";

@@ -39,12 +39,24 @@ object to_json(const QuarantineInfo& quarantine) {
 }
 
 object to_json(const LedgerInfo& ledger) {
-  return {{"id", ledger.id}, {"records", ledger.records}};
+  object json{{"id", ledger.id}, {"records", ledger.records}};
+  if (ledger.commits) json["commits"] = *ledger.commits;
+  return json;
 }
 
 object to_json(const ModuleInfo& module) {
   return {
       {"name", module.name}, {"path", module.path}, {"state", module.state}, {"why", or_null(module.why)}};
+}
+
+object to_json(const SinkInfo& sink) {
+  return {{"name", sink.name},
+          {"kind", sink.kind},
+          {"state", sink.state},
+          {"position", sink.position},
+          {"lag", sink.lag},
+          {"failures", sink.failures},
+          {"lastError", or_null(sink.last_error)}};
 }
 
 object to_json(const AgentStatus& status) {
@@ -58,7 +70,8 @@ object to_json(const AgentStatus& status) {
           {"checkpoint", status.checkpoint ? value(to_json(*status.checkpoint)) : value(nullptr)},
           {"quarantine", status.quarantine ? value(to_json(*status.quarantine)) : value(nullptr)},
           {"modules", to_json(status.modules)},
-          {"connections", status.connections}};
+          {"connections", status.connections},
+          {"sinks", to_json(status.sinks)}};
 }
 
 object to_json(const TokenInfo& token) {

@@ -13,6 +13,7 @@ boost::json::object to_json(const LedgerInfo& ledger);
 boost::json::object to_json(const CheckpointInfo& checkpoint);
 boost::json::object to_json(const QuarantineInfo& quarantine);
 boost::json::object to_json(const ModuleInfo& module);
+boost::json::object to_json(const SinkInfo& sink);
 boost::json::object to_json(const AgentStatus& status);
 boost::json::object to_json(const TokenInfo& token);
 boost::json::object to_json(const KeyInfo& key);

@@ -50,6 +50,7 @@ int print_outcome(const Result<Outcome>& outcome, const GlobalOptions& globals) 
     print_error(error_text(error, Paint(color_wanted(2, globals.no_color))));
     return static_cast<int>(exit_code(error));
   }
+  if (outcome->streamed) return static_cast<int>(outcome->exit_code);
   if (globals.json)
     return finish(print_out(boost::json::serialize(outcome->json) + "\n"), outcome->exit_code);
   return finish(print_out(outcome->text), outcome->exit_code);

@@ -17,6 +17,7 @@ struct Outcome {
   std::string text;  // whole lines, each with its newline
   boost::json::object json;
   ExitCode exit_code = ExitCode::Ok;
+  bool streamed = false;  // all was printed as it came: nothing is left to be printed
 };
 
 }  // namespace signet::client

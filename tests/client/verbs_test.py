@@ -14,7 +14,7 @@ LIBRARY_USER = os.environ["SIGNET_LIBRARY_USER"]
 
 class Agent(CommandTest):
     STATUS = {"version": "0.1.0", "pid": 42, "started": "2026-11-21T23:00:00Z", "socket": "/s", "state": "/d",
-              "ledger": {"id": "aa" * 32, "records": 1}, "ledgerFault": None, "connections": 1,
+              "ledger": {"id": "aa" * 32, "records": 1}, "ledgerFault": None, "connections": 1, "sinks": [],
               "checkpoint": None, "quarantine": None,
               "modules": [{"name": "softhsm", "path": "/usr/lib/x.so", "state": "usable", "why": None},
                           {"name": "odd", "path": "/o.so", "state": "faulty", "why": "does not load"}]}
@@ -25,6 +25,18 @@ class Agent(CommandTest):
         for words in ("signetd 0.1.0, process 42", "1 record\n", "odd      faulty  /o.so          does not load"):
             self.assertIn(words, text)
         self.assertEqual(self.run_signet("--json", "status"), self.STATUS)
+
+    def test_status_of_sinks(self):
+        sink = {"name": "records", "kind": "file", "state": "working", "position": 7, "lag": 0, "failures": 0,
+                "lastError": None}
+        failing = {**sink, "kind": "syslog", "state": "failing", "lag": 3, "failures": 2, "lastError": "It is not there."}
+        agent = self.agent(Status={**self.STATUS, "sinks": [sink, failing]})
+        text = self.run_signet("status")
+        self.assertIn("sink     records (file) is working\n", text)
+        self.assertIn("records (syslog) is failing, 3 records behind, failed 2 times: It is not there.\n", text)
+        self.assertEqual(self.run_signet("--json", "status")["sinks"], [sink, failing])
+        agent.answers["Status"] = {name: value for name, value in self.STATUS.items() if name != "sinks"}
+        self.run_signet("status")  # an older agent
 
     def test_status_without_a_ledger_says_what_to_do(self):
         self.agent(Status={**self.STATUS, "ledger": None})

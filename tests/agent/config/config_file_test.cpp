@@ -136,7 +136,7 @@ path = "/usr/lib/two.so"
 TEST_CASE("a bad configuration names its file, line and key, and what to write") {
   const BadCase bad = GENERATE(values<BadCase>({
       {"[agent]\n\nsokcet = \"/x\"\n", "signet.toml:3: agent.sokcet: ", "There is: mode, socket"},
-      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, checkpoint, module"},
+      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, checkpoint, sink, module"},
       {"[checkpoint]\nsigner = \"nobody\"\n", "signet.toml:2: checkpoint.signer: ", "process, key, off"},
       {"[checkpoint]\nsigner = \"key\"\n", "signet.toml:1: checkpoint.key: ", "goes with signer"},
       {"[checkpoint]\nkey = \"log\"\n", "signet.toml:2: checkpoint.key: ", "goes with signer"},

@@ -56,6 +56,8 @@ TEST_CASE("the sample's examples load too, with the defaults of deadlines and se
   REQUIRE(config->modules.size() == 1);
   const signet::ModuleConfig& module = config->modules[0];
   const signet::ModuleConfig defaults;
+  REQUIRE(config->sinks.size() == 1);
+  CHECK(config->sinks[0].backfill);
   CHECK(module.pins.size() == 3);
   CHECK(module.sessions == defaults.sessions);
   CHECK(module.deadlines.discovery == defaults.deadlines.discovery);

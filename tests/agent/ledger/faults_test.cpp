@@ -177,7 +177,7 @@ class PowerCutRun {
   explicit PowerCutRun(unsigned seed) : random_(seed), bench_(on(disk_)) { bench_.populate(); }
 
   void live_until_cut() {
-    disk_.cut_power(static_cast<std::int64_t>(random_() % 400));
+    disk_.cut_power(static_cast<std::int64_t>(random_() % 500));
     while (!disk_.is_off()) one_group();
     bench_.close();
     disk_.power_on(random_);

@@ -1,7 +1,5 @@
 // The ledger as the agent uses it: awaited from an event loop, written by its one thread, many calls to a
 // COMMIT.
-#include <sys/resource.h>
-
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,15 +8,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
-#include <condition_variable>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "agent/ledger/ledger.h"
-#include "tests/agent/ledger/faulty_disk.h"
-#include "tests/agent/ledger/ledger_fixture.h"
+#include "tests/agent/ledger/writer_fixture.h"
 #include "tests/support/result_printing.h"
 
 namespace signet::test {
@@ -26,52 +20,6 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::awaitable;
-
-// Runs one coroutine to its end on a loop of its own; assertions stay on the test's thread.
-void run_loop(std::function<awaitable<void>()> body) {
-  asio::io_context loop;
-  std::exception_ptr failure;
-  asio::co_spawn(loop, std::move(body), [&](std::exception_ptr thrown) { failure = thrown; });
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-}
-
-std::vector<KeyOutcome> signatures_of(const ReserveRequest& request) {
-  std::vector<KeyOutcome> outcomes;
-  for (const std::string& fingerprint : request.fingerprints) {
-    KeyOutcome outcome;
-    outcome.fingerprint = fingerprint;
-    outcome.signature = boost::json::object{{"keyid", fingerprint}, {"sig", "00"}};
-    outcomes.push_back(std::move(outcome));
-  }
-  return outcomes;
-}
-
-awaitable<Result<void>> sign(Ledger& ledger, ReserveRequest request) {
-  std::vector<KeyOutcome> outcomes = signatures_of(request);
-  const auto reservation = co_await ledger.reserve(std::move(request));
-  if (!reservation) co_return reservation.error();
-  const auto finished = co_await ledger.finish(reservation->id, std::move(outcomes));
-  if (!finished) co_return finished.error();
-  co_return Result<void>();
-}
-
-// A ledger with repository "a" and the keys of `count` delegations, each with its own.
-awaitable<void> populate(Ledger& ledger, int count) {
-  auto created = co_await ledger.create_repository("a", MetadataFormat::Tuf, someone());
-  created.value();
-  for (int number = 0; number < count; ++number) {
-    LedgerKey key = make_key("k" + std::to_string(number));
-    auto added = co_await ledger.add_key(std::move(key), someone());
-    added.value();
-  }
-}
-
-ReserveRequest request_of(int number, std::int64_t version) {
-  const std::string name = std::to_string(number);
-  const std::vector<std::string> keys{"k" + name};
-  return make_request("a", "role-" + name, version, "payload " + name + " " + std::to_string(version), keys);
-}
 
 TEST_CASE("every call of the contract reaches the store and comes back", "[ledger][writer]") {
   ScratchDir scratch;
@@ -135,20 +83,6 @@ TEST_CASE("every call of the contract reaches the store and comes back", "[ledge
   ledger.reset();
   CHECK(Ledger::open(scratch.path()));
   CHECK(Ledger::create(scratch.path()).error().name == ErrorName::AlreadyExists);
-}
-
-struct Counts {
-  std::atomic<int> groups{0}, failed_groups{0}, calls{0};
-};
-
-LedgerOptions counting(Counts& counts) {
-  LedgerOptions options;
-  options.on_group = [&counts](std::size_t calls, bool committed) {
-    ++counts.groups;
-    if (!committed) ++counts.failed_groups;
-    counts.calls += static_cast<int>(calls);
-  };
-  return options;
 }
 
 // 64 clients that sign at once must share their commits.
@@ -237,34 +171,6 @@ TEST_CASE("of two clients with different bytes one wins", "[ledger][writer]") {
   }
 }
 
-// Holds the writer inside a group until released, so that a queue can be filled behind it.
-class Gate {
- public:
-  void wait_if_closed() {
-    std::unique_lock lock(mutex_);
-    waiting_ = true;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return !closed_; });
-    waiting_ = false;
-  }
-  void close() { set(true); }
-  void open() { set(false); }
-  void await_waiting() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_; });
-  }
-
- private:
-  void set(bool closed) {
-    const std::lock_guard lock(mutex_);
-    closed_ = closed;
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool closed_ = false, waiting_ = false;
-};
-
 TEST_CASE("a full queue says Busy, but still takes what ends something", "[ledger][writer]") {
   ScratchDir scratch;
   Gate gate;
@@ -308,86 +214,23 @@ TEST_CASE("a full queue says Busy, but still takes what ends something", "[ledge
   CHECK(finished);
 }
 
-// The real thing: the file may not grow. All calls of the group fail, reads go on, and it passes.
-TEST_CASE("a file size limit fails writes, not reads, and passes", "[ledger][writer]") {
+TEST_CASE("each COMMIT that wrote is told of, and no other", "[ledger][writer]") {
   ScratchDir scratch;
-  Counts counts;
-  auto ledger = create_ledger(scratch.path(), counting(counts)).value();
-  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, 2); });
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  rlimit tight = before;
-  tight.rlim_cur = 4096;
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-  std::optional<Result<void>> failed;
-  bool read = false;
-  run_loop([&]() -> awaitable<void> {
-    ReserveRequest request = request_of(0, 1);
-    failed = co_await sign(*ledger, std::move(request));
-    const auto keys = co_await ledger->keys();
-    read = keys.has_value() && keys->size() == 2;
-  });
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
-  REQUIRE_FALSE(*failed);
-  CHECK(failed->error().name == ErrorName::LedgerUnavailable);
-  CHECK(string_parameter(failed->error(), "why") == "full");
-  CHECK(read);
-  CHECK(counts.failed_groups == 1);
-  bool passed = false;
-  run_loop([&]() -> awaitable<void> {
-    ReserveRequest request = request_of(0, 1);
-    const auto done = co_await sign(*ledger, std::move(request));
-    passed = done.has_value();
-  });
-  CHECK(passed);
-}
-
-// A commit that fails fails all that it would have carried, and only the writes.
-TEST_CASE("a failed commit takes all writes of its group", "[ledger][writer]") {
-  ScratchDir scratch;
-  FaultyDisk disk;
-  Gate gate;
+  std::atomic<int> told{0};
   LedgerOptions options;
-  options.vfs = disk.name();
-  options.on_group = [&gate](std::size_t, bool) { gate.wait_if_closed(); };
+  options.on_commit = [&told] { ++told; };
   auto ledger = create_ledger(scratch.path(), options).value();
-  run_loop([&]() -> awaitable<void> { co_await populate(*ledger, 8); });
-  gate.close();
-  asio::io_context loop;
-  int failed = 0, read = 0;
-  const auto hold = [&]() -> awaitable<void> {
-    const auto summary = co_await ledger->summary();
-    if (summary) ++read;
-  };
-  asio::co_spawn(loop, hold, asio::detached);
-  loop.poll();
-  gate.await_waiting();
-  for (int number = 0; number < 8; ++number) {
-    const auto body = [&, number]() -> awaitable<void> {
-      ReserveRequest request = request_of(number, 1);
-      const auto reserved = co_await ledger->reserve(std::move(request));
-      if (!reserved && string_parameter(reserved.error(), "why") == "io") ++failed;
-    };
-    asio::co_spawn(loop, body, asio::detached);
-    asio::co_spawn(loop, hold, asio::detached);
-  }
-  loop.poll();
-  disk.fail(DiskFault::SyncError, 0, 1);  // the writer is held: nobody uses the disk now
-  gate.open();
-  loop.run();
-  CHECK(failed == 8);
-  CHECK(read == 9);
-  int passed = 0;
   run_loop([&]() -> awaitable<void> {
-    for (int number = 0; number < 8; ++number) {
-      ReserveRequest request = request_of(number, 1);
-      request.payload += "other";
-      request.digest = digest_of(request.payload);
-      const auto done = co_await sign(*ledger, std::move(request));
-      if (done) ++passed;
-    }
+    const auto before = co_await ledger->summary();
+    co_await populate(*ledger, 2);
+    const int after_writes = told;
+    CHECK(after_writes == 3);
+    co_await ledger->keys();
+    co_await ledger->summary();
+    CHECK(told == after_writes);
+    const auto summary = co_await ledger->summary();
+    CHECK(summary->commits == before->commits + after_writes);
   });
-  CHECK(passed == 8);
 }
 
 TEST_CASE("a ledger that is destroyed ends what was asked of it first", "[ledger][writer]") {

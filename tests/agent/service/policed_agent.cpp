@@ -67,6 +67,11 @@ std::vector<WayIn> Policed::ways() {
        {{"token", "software"}, {"label", "x"}, {"soPin", "1234"}, {"pin", "1234"}}},
       {"ReadLedger", Action::ReadLedger, {{"first", 1}, {"limit", 1}}},
       {"CheckLedger", Action::ReadLedger, {{"first", 1}}},
+      {"ListRecords", Action::ReadLedger, {}},
+      {"ShowRecord", Action::ReadLedger, {{"sequence", 1}}},
+      {"ShowRecord", Action::ReadLedger, {{"sequence", 1}, {"disclose", true}}},
+      {"FollowLedger", Action::ReadLedger, {{"after", 0}}},
+      {"BackupLedger", Action::Administer, {{"file", (scratch / "backup.db").string()}}},
   };
 }
 

@@ -191,11 +191,11 @@ TEST_CASE("the agent has every method of the definition, and no other") {
     CAPTURE(name);
     CHECK(static_cast<bool>(method.handler));
     CHECK_FALSE(method.allow_oneway);
-    // Events are for those that may wait for a person: those whose reply has room for one.
+    // "more" is for those that may wait for a person, whose reply has room for an event, and for streams.
     const auto& reply = agent_idl().methods.at(name).reply;
     const bool has_event =
         std::any_of(reply.begin(), reply.end(), [](const IdlField& field) { return field.name == "event"; });
-    CHECK(method.allow_more == (has_event || method.require_more));
+    CHECK(method.allow_more == (has_event || method.require_more || name == "FollowLedger"));
   }
 }
 
@@ -236,6 +236,15 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("ReadCheckpoint", {});
   held.call("ReadProof", {{"sequence", 1}});
   held.call("ClearQuarantine", {{"repository", nullptr}, {"role", nullptr}, {"reason", "a test"}});
+  held.call("ListRecords", {{"filter", {{"repository", "a.example/b"}}}, {"limit", 1}});
+  held.call("ListRecords", {{"filter", {{"since", "yesterday"}}}});
+  held.call("FollowLedger", {{"after", 0}});
+  held.call("ShowRecord", {{"sequence", 1}, {"disclose", true}});
+  held.call("ShowRecord", {{"sequence", 100000}});
+  const std::string backup = (held.agent.scratch / "backup.db").string();
+  held.call("BackupLedger", {{"file", backup}});
+  held.call("BackupLedger", {{"file", backup}});
+  held.call("BackupLedger", {{"file", "backup.db"}});
   std::set<std::string> expected = names(agent_idl().methods);
   expected.erase("CreateLedger");    // answered with AlreadyExists here
   expected.erase("Watch");           // never ends: tests/emulated_yubikey/hotplug_test.py
