@@ -42,6 +42,7 @@ void Checkpointer::add_sink(std::unique_ptr<CheckpointSink> sink) {
 
 awaitable<Result<void>> Checkpointer::attach(Ledger& ledger) {
   ledger_ = &ledger;
+  vouched_ = false;
   signer_ = settings_.signer(ledger);
   const auto summary = co_await ledger.summary();
   if (!summary) co_return summary.error();
@@ -94,6 +95,7 @@ awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge_signer() {
   if (!signer_->remembers()) co_return agrees;
   const auto known = co_await ledger_->anchor_known(kSignerName);
   if (!known) co_return known.error();
+  if (greeting_) vouched_ = true;  // also by having signed nothing at all
   if (greeting_ && greeting_->newest) {
     const Checkpoint newest = *greeting_->newest;
     const auto root = co_await ledger_->tree_root(static_cast<std::int64_t>(newest.size));
@@ -133,6 +135,7 @@ awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::find_cause() {
 awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge(AnchorFacts facts) {
   auto reading = read_anchor(facts);
   if (!reading.checkpoint) co_return std::move(reading.cause);
+  vouched_ = true;
   const auto root = co_await ledger_->tree_root(static_cast<std::int64_t>(reading.checkpoint->size));
   if (!root) co_return root.error();
   const auto head = co_await ledger_->tree_head();
@@ -140,24 +143,46 @@ awaitable<Result<std::optional<QuarantineCause>>> Checkpointer::judge(AnchorFact
   co_return compare_anchor(facts.name, *reading.checkpoint, head->size, *root);
 }
 
-// Begins a quarantine, lets one go on, or ends one whose anchor could not be read and now agrees.
+// Everything outside agrees with the ledger, or knows nothing. A quarantine for want of an anchor is over;
+// one that is there because history was lost, or because the ledger was restored, is not.
+awaitable<Result<void>> Checkpointer::agree() {
+  const auto before = co_await ledger_->quarantine();
+  if (!before) co_return before.error();
+  if (!*before) co_return Result<void>();
+  std::string reason = "the anchors can be read again, and agree";
+  if (anchor_unasked((*before)->why))
+    spdlog::info("the ledger's quarantine ({}) is over: {}", (*before)->why, reason);
+  const auto ended = co_await ledger_->end_unasked_quarantine(std::move(reason));
+  if (!ended) co_return ended.error();
+  const auto left = co_await ledger_->quarantine();
+  if (!left) co_return left.error();
+  if (!*left) co_return Result<void>();
+  spdlog::warn("the ledger is in quarantine ({}) since {}: roles that were not observed since do not sign",
+               (*left)->why, (*left)->since);
+  if ((*left)->why != "restored" || vouched_) co_return Result<void>();
+  QuarantineCause unknown;
+  unknown.why = "rollback";
+  unknown.anchor = "none: nothing outside the ledger knows how far it was";
+  unknown.message = "The ledger was restored, and no signer and no anchor remembers what was signed since.";
+  co_return co_await quarantine(std::move(unknown));
+}
+
+// Begins a quarantine, or lets one go on.
 awaitable<Result<void>> Checkpointer::settle(std::optional<QuarantineCause> cause) {
+  if (!cause) co_return co_await agree();
   const auto present = co_await ledger_->quarantine();
   if (!present) co_return present.error();
-  if (!cause) {
-    if (!*present) co_return Result<void>();
-    std::string reason = "the anchors can be read again, and agree";
-    if (!loses_history((*present)->why))
-      spdlog::info("the ledger's quarantine ({}) is over: {}", (*present)->why, reason);
-    co_return co_await ledger_->end_unasked_quarantine(std::move(reason));
-  }
   spdlog::critical(
       "THE LEDGER IS IN QUARANTINE ({}). {} No role signs before it was observed: see "
       "docs/operations.md.",
       cause->why, cause->message);
   if (*present && (*present)->why == cause->why && (*present)->anchor == cause->anchor)
     co_return Result<void>();
-  const auto begun = co_await ledger_->begin_quarantine(*cause);
+  co_return co_await quarantine(std::move(*cause));
+}
+
+awaitable<Result<void>> Checkpointer::quarantine(QuarantineCause cause) {
+  const auto begun = co_await ledger_->begin_quarantine(std::move(cause));
   if (!begun) co_return begun.error();
   co_return co_await open_log();
 }
@@ -197,7 +222,7 @@ awaitable<void> Checkpointer::run() {
 // Whether checkpoints are signed now: not while an anchor that must be there cannot be compared with.
 awaitable<bool> Checkpointer::allowed() {
   const auto present = co_await ledger_->quarantine();
-  co_return present && (!*present || loses_history((*present)->why));
+  co_return present && (!*present || !anchor_unasked((*present)->why));
 }
 
 // False: there was nothing to do.

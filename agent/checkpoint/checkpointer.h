@@ -82,6 +82,8 @@ class Checkpointer {
   boost::asio::awaitable<Result<std::optional<QuarantineCause>>> judge(AnchorFacts facts);
   boost::asio::awaitable<Result<void>> drop_other_log();
   boost::asio::awaitable<Result<void>> settle(std::optional<QuarantineCause> cause);
+  boost::asio::awaitable<Result<void>> agree();
+  boost::asio::awaitable<Result<void>> quarantine(QuarantineCause cause);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<Result<bool>> make();
   boost::asio::awaitable<Result<void>> publish(const KeptCheckpoint& kept);
@@ -103,6 +105,7 @@ class Checkpointer {
   std::shared_ptr<std::atomic<bool>> dirty_ = std::make_shared<std::atomic<bool>>(false);
   boost::asio::steady_timer wake_;    // cancelled: there is something to do
   boost::asio::steady_timer signed_;  // cancelled: a checkpoint was made, or failed
+  bool vouched_ = false;              // something outside knows this log, and was asked
   bool running_ = false, stopping_ = false;
 };
 

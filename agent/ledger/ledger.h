@@ -127,7 +127,8 @@ class Ledger {
                                                                         std::int64_t limit) = 0;
 
   // --- quarantine (quarantine.h) ---
-  // Also starts a new branch of the log: the old one's checkpoints are not this ledger's any more.
+  // Where history was lost, it also starts a new branch of the log: the old one's checkpoints are not this
+  // ledger's any more.
   virtual boost::asio::awaitable<Result<void>> begin_quarantine(QuarantineCause cause) = 0;
   virtual boost::asio::awaitable<Result<std::optional<Quarantine>>> quarantine() = 0;
   virtual boost::asio::awaitable<Result<void>> clear_quarantine(std::string repository, std::string role,

@@ -75,7 +75,7 @@ void QuarantineTable::clear(std::int64_t role) {
 
 Result<void> QuarantineTable::end_unasked(const std::string& reason) {
   std::vector<Quarantine> ended = lasting();
-  std::erase_if(ended, [](const Quarantine& one) { return loses_history(one.why); });
+  std::erase_if(ended, [](const Quarantine& one) { return !anchor_unasked(one.why); });
   if (ended.empty()) return {};
   boost::json::array causes;
   for (const Quarantine& one : ended) causes.emplace_back(one.why);

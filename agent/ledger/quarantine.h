@@ -15,7 +15,7 @@
 namespace signet {
 
 // why: one of rollback (the ledger is shorter than the anchor), other-log (it holds other records, or another
-// log's checkpoint), anchor-missing, anchor-unreadable, anchor-tampered.
+// log's checkpoint), restored (from a backup), anchor-missing, anchor-unreadable, anchor-tampered.
 struct QuarantineCause {
   std::string why;
   std::string anchor;   // which one, and what it holds: a line for people

@@ -96,7 +96,13 @@ TEST_CASE("a ledger is older than its anchor, another one, or goes on from it", 
   CHECK_FALSE(compare_anchor("a", checkpoint, 9, checkpoint.root));
   CHECK(loses_history("rollback"));
   CHECK(loses_history("other-log"));
+  CHECK_FALSE(loses_history("restored"));
   CHECK_FALSE(loses_history("anchor-missing"));
+  CHECK(anchor_unasked("anchor-missing"));
+  CHECK(anchor_unasked("anchor-unreadable"));
+  CHECK(anchor_unasked("anchor-tampered"));
+  CHECK_FALSE(anchor_unasked("rollback"));
+  CHECK_FALSE(anchor_unasked("restored"));
 }
 
 TEST_CASE("a file anchor holds what was written last", "[anchor]") {

@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,17 +53,20 @@ class Site {
 class Run {
  public:
   using AnchorList = std::vector<std::unique_ptr<Anchor>>;
+  // What a test puts around the process that signs.
+  using WrapSigner = std::function<std::unique_ptr<CheckpointSigner>(std::unique_ptr<CheckpointSigner>)>;
 
   explicit Run(Site& site, bool with_anchor = true) : Run(site, anchors_of(site, with_anchor)) {}
   Run(Site& site, AnchorList anchors,
-      std::chrono::milliseconds patience = CheckpointerSettings().outside_patience) {
+      std::chrono::milliseconds patience = CheckpointerSettings().outside_patience, WrapSigner wrap = {}) {
     CheckpointerSettings settings;
     settings.outside_patience = patience;
     settings.origin = "log";
     settings.interval = std::chrono::milliseconds(20);
-    settings.signer = [this, signer = site.signer](Ledger&) {
-      return std::make_unique<ProcessSigner>(loop_.get_executor(), SIGNET_BIN_DIR "/signet-checkpoint-signer",
-                                             signer);
+    settings.signer = [this, wrap, directory = site.signer](Ledger&) {
+      std::unique_ptr<CheckpointSigner> signer = std::make_unique<ProcessSigner>(
+          loop_.get_executor(), SIGNET_BIN_DIR "/signet-checkpoint-signer", directory);
+      return wrap ? wrap(std::move(signer)) : std::move(signer);
     };
     checkpointer = std::make_unique<Checkpointer>(loop_.get_executor(), std::move(settings));
     for (auto& anchor : anchors) checkpointer->add_anchor(std::move(anchor));
