@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/experimental/promise.hpp>
-#include <boost/asio/experimental/use_promise.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "agent/service/authorisation.h"
+#include "agent/service/begun_call.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/token_signing.h"
@@ -221,13 +219,12 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
   if (identity->token()) public_statement["identity"] = identity->statement();
   // The record and the signature are made at the same time: what counts is that the intent is durable before
   // the signature leaves.
-  auto recording = boost::asio::co_spawn(
+  BegunCall<Result<std::int64_t>> recording(
       state.executor,
-      (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who),
-      boost::asio::experimental::use_promise);
+      (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who));
   Waiting waiting = message_waiting(state, call.events, *parsed, *identity, *allowed);
   const auto signature = co_await sign_on_token(state, *parsed, std::move(*input), std::move(waiting));
-  const Result<std::int64_t> intent = co_await std::move(recording)(boost::asio::use_awaitable);
+  const Result<std::int64_t> intent = co_await recording.result();
   if (!intent) co_return intent.error();
   if (!signature) {
     const Error error = signature.error();
