@@ -105,7 +105,9 @@ class Daemon {
     pinentry_.configure(config_.pinentry);
     spdlog::info("the policy is {}", policy->source);
     service_.set_policy(std::move(policy));
-    if (checkpointer_) service_.use_checkpoints(*checkpointer_);
+    if (!checkpointer_) return;
+    if (!config_.sinks.empty()) checkpointer_->add_sink(record_sinks(sinks_.checkpoint_inlet()));
+    service_.use_checkpoints(*checkpointer_);
   }
 
   // Until a signal ends it; then drained.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,5 +22,8 @@ class CheckpointSink {
 
 // Replaces the file as a whole; readable by everybody (0644).
 std::unique_ptr<CheckpointSink> file_sink(std::filesystem::path path);
+
+// The sinks of the ledger's records (agent/sinks), behind `inlet`. They count and log their own faults.
+std::unique_ptr<CheckpointSink> record_sinks(std::function<void(std::string)> inlet);
 
 }  // namespace signet

@@ -45,7 +45,7 @@ inline constexpr const char* kRecordMessageId = "7a1c0f7a1f0e4a4c9d8e51f2c0a4b6d
 inline constexpr const char* kCheckpointMessageId = "3b0f1f6b7f2f4a0aa6a5bb1f6d0c92e8";
 
 // The local syslog's datagram socket (RFC 3164 as syslog(3) speaks it), facility authpriv. A statement that
-// is too long for its daemons is left out; the line says so.
+// is too long for its daemons is left out; the line says so. A checkpoint's note is a JSON string.
 std::unique_ptr<RecordSink> make_syslog_sink(std::filesystem::path socket = "/dev/log");
 inline constexpr std::size_t kMaxSyslogLine = 7 * 1024;
 

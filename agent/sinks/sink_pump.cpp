@@ -127,6 +127,8 @@ awaitable<Result<void>> SinkPump::begin() {
 
 // One page, or the checkpoint. False: there is nothing to deliver.
 awaitable<Result<bool>> SinkPump::step() {
+  // Taken before the page is read: so its records are in the page, or delivered.
+  const std::optional<std::string> checkpoint = checkpoint_;
   RecordCursor cursor;
   cursor.after = state_.position;
   cursor.limit = kBatch;
@@ -137,18 +139,17 @@ awaitable<Result<bool>> SinkPump::step() {
   const std::int64_t last = page->rows.empty() ? state_.position : page->rows.back().sequence;
   if (!page->rows.empty()) {
     work = [id = ledger_id_, rows = std::move(page->rows)](RecordSink& sink) { return sink.write(id, rows); };
-  } else if (checkpoint_) {
-    work = [id = ledger_id_, note = *checkpoint_](RecordSink& sink) {
+  } else if (checkpoint) {
+    work = [id = ledger_id_, note = *checkpoint](RecordSink& sink) {
       return sink.write_checkpoint(id, note);
     };
   } else {
-    co_return false;
+    co_return checkpoint_.has_value();  // one may have come meanwhile
   }
-  const std::optional<std::string> pushed = last == state_.position ? checkpoint_ : std::nullopt;
   const auto delivered = co_await deliver(std::move(work));
   if (!delivered) co_return delivered.error();
   recovered();
-  if (pushed && pushed == checkpoint_) checkpoint_.reset();
+  if (last == state_.position && checkpoint == checkpoint_) checkpoint_.reset();
   state_.position = last;
   if (Steady::now() - last_kept_ >= kKeepPause) keep_position();
   co_return true;

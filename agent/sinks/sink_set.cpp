@@ -51,10 +51,12 @@ bool SinkSet::busy() const {
   return std::any_of(pumps_.begin(), pumps_.end(), [](const auto& pump) { return pump->busy(); });
 }
 
-void SinkSet::push_checkpoint(std::string note) {
-  asio::post(executor_, [pumps = pumps_, note = std::move(note)] {
-    for (const auto& pump : pumps) pump->push_checkpoint(note);
-  });
+std::function<void(std::string)> SinkSet::checkpoint_inlet() const {
+  return [executor = executor_, pumps = pumps_](std::string note) {
+    asio::post(executor, [pumps, note = std::move(note)] {
+      for (const auto& pump : pumps) pump->push_checkpoint(note);
+    });
+  };
 }
 
 asio::awaitable<void> SinkSet::drain(std::chrono::milliseconds deadline) {

@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,8 +26,9 @@ class SinkSet {
   // When there is a ledger. It outlives this object.
   void attach(Ledger& ledger);
   std::vector<SinkState> states() const;
-  // From any thread: a checkpoint's whole signed note, to every sink.
-  void push_checkpoint(std::string note);
+  // What takes a checkpoint's whole signed note to every sink. It may be called from any thread, and when
+  // this object is gone, as long as the loop's context lives.
+  std::function<void(std::string)> checkpoint_inlet() const;
   // A sink's thread is at work: perhaps it hangs. It cannot be ended, only left behind by ::_exit().
   bool busy() const;
   // Waits until all is delivered, at most so long; then delivers no more.

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -50,7 +52,9 @@ class SyslogSink final : public RecordSink {
     return {};
   }
   Result<void> write_checkpoint(const std::string& ledger, const std::string& note) override {
-    return send("ledger " + ledger.substr(0, 8) + " checkpoint: " + note);
+    // As a JSON string: its line feeds are signed.
+    return send("ledger " + ledger.substr(0, 8) +
+                " checkpoint: " + boost::json::serialize(boost::json::string(note)));
   }
 
  private:

@@ -73,6 +73,15 @@ class SinkCase(unittest.TestCase):
         with self.agent.connect() as client:
             return [json.loads(record["statement"]) for record in client.call("ReadLedger", first=1, limit=1000)["records"]]
 
+    def newest_checkpoint(self):
+        """Of everything: nobody writes now."""
+        def newest():
+            with self.agent.connect() as client:
+                note = client.call("ReadCheckpoint")["checkpoint"]
+            return note if note and int(note.splitlines()[1]) == self.status()["ledger"]["records"] else None
+        eventually(newest, "a checkpoint has every record")
+        return newest()
+
     def await_all(self):
         eventually(lambda: self.sink()["lag"] == 0, "the sink has every record")
 
@@ -85,7 +94,9 @@ class File(SinkCase):
         self.config = f'[[sink]]\nkind = "file"\npath = "{self.log}"\nbackfill = true\n'
 
     def lines(self, *files):
-        return [json.loads(line)["record"] for file in files or (self.log,) for line in file.read_text().splitlines()]
+        """The records."""
+        every = [json.loads(line) for file in files or (self.log,) for line in file.read_text().splitlines()]
+        return [line["record"] for line in every if "record" in line]
 
     def test_every_record_arrives_once_and_in_order(self):
         self.start(self.config)
@@ -93,6 +104,25 @@ class File(SinkCase):
         self.await_all()
         self.assertEqual(self.lines(), self.statements()[:len(self.lines())])
         self.assertGreaterEqual(len(self.lines()), 100)
+
+    def test_checkpoints_come_behind_their_records(self):
+        self.start(self.config)
+        self.sign(5)
+        note = self.newest_checkpoint()
+        eventually(lambda: note in self.log_checkpoints(), "the newest checkpoint")
+        every = [json.loads(line) for line in self.log.read_text().splitlines()]
+        records = 0
+        for line in every:
+            self.assertEqual(line["ledger"], self.status()["ledger"]["id"])
+            if "record" in line:
+                records = line["record"]["sequence"]
+            else:
+                self.assertLessEqual(int(line["checkpoint"].splitlines()[1]), records)
+        self.agent.cli("ledger", "export", self.scratch / "export")
+        self.assertEqual((self.scratch / "export" / "checkpoint").read_text(), note)
+
+    def log_checkpoints(self):
+        return [line["checkpoint"] for line in map(json.loads, self.log.read_text().splitlines()) if "checkpoint" in line]
 
     def test_rotation_loses_nothing(self):
         self.start(self.config)
@@ -161,12 +191,15 @@ class Journal(SinkCase):
                 data = content.read()
         return fields_of(data)
 
+    def await_entry(self, journal, fits):
+        while not fits(entry := self.receive(journal)):
+            pass
+        return entry
+
     def test_records_come_with_fields(self):
         journal = self.listen()
         self.start('[[sink]]\nkind = "journald"\nbackfill = true\n')
-        entry = self.receive(journal)
-        while entry["SIGNET_KIND"] != "key.enrol":  # the PIN went first
-            entry = self.receive(journal)
+        entry = self.await_entry(journal, lambda entry: entry.get("SIGNET_KIND") == "key.enrol")  # the PIN went first
         statement = json.loads(entry["SIGNET_STATEMENT"])
         self.assertEqual(statement["kind"], "key.enrol")
         self.assertEqual(entry["SIGNET_LEDGER"], self.status()["ledger"]["id"])
@@ -175,6 +208,10 @@ class Journal(SinkCase):
         self.assertIn("enrolled the key k", entry["MESSAGE"])
         self.assertEqual((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]), ("6", "signetd"))
         self.assertRegex(entry["MESSAGE_ID"], "^[0-9a-f]{32}$")
+        note = self.newest_checkpoint()
+        checkpoint = self.await_entry(journal, lambda entry: entry.get("SIGNET_CHECKPOINT") == note)
+        self.assertEqual(checkpoint["SIGNET_LEDGER"], entry["SIGNET_LEDGER"])
+        self.assertNotEqual(checkpoint["MESSAGE_ID"], entry["MESSAGE_ID"])
 
     def test_without_a_journal_the_sink_fails_and_catches_up(self):
         self.start('[[sink]]\nkind = "journald"\nbackfill = true\n')
@@ -182,7 +219,8 @@ class Journal(SinkCase):
         eventually(lambda: self.sink()["failures"] > 0, "failures are counted")
         self.assertIn("There is no journal here", self.sink()["lastError"])
         journal = self.listen()
-        numbers = [int(self.receive(journal)["SIGNET_SEQUENCE"]) for _ in range(4)]
+        numbers = [int(self.await_entry(journal, lambda entry: "SIGNET_SEQUENCE" in entry)["SIGNET_SEQUENCE"])
+                   for _ in range(4)]
         self.assertEqual(numbers, [1, 2, 3, 4])
 
 
@@ -194,8 +232,12 @@ class Syslog(SinkCase):
         daemon.bind(str(path))
         daemon.settimeout(20)
         self.start(f'[[sink]]\nkind = "syslog"\npath = "{path}"\nbackfill = true\n')
-        line = daemon.recv(100_000).decode()
+        while " record " not in (line := daemon.recv(100_000).decode()):
+            pass  # the empty ledger's checkpoint
         self.assertRegex(line, r"^<86>\w{3} [ \d]\d \d\d:\d\d:\d\d signetd\[\d+\]: ledger [0-9a-f]{8} record 1: a PIN goes to the token")
+        note = self.newest_checkpoint()
+        while f"checkpoint: {json.dumps(note, ensure_ascii=False)}" not in daemon.recv(100_000).decode():
+            pass
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
 #include <cstring>
 
@@ -50,15 +51,37 @@ TEST_CASE("a record is a line of the syslog", "[sinks]") {
   ScratchDir scratch;
   Daemon daemon(scratch / "log");
   const auto sink = make_syslog_sink(scratch / "log");
+  // Canonical JSON writes a line feed as it is.
   REQUIRE(sink->write(kLedger, {row(7, "r")}));
   const std::string line = daemon.line();
   CHECK(line.starts_with("<86>"));
   CHECK(line.find("signetd[" + std::to_string(::getpid()) +
                   "]: ledger aaaaaaaa record 7: created the repository r") != std::string::npos);
   CHECK(line.ends_with(row(7, "r").statement));
-  // One line, whatever stands in a name.
-  REQUIRE(sink->write_checkpoint(kLedger, "a\nb\n"));
-  CHECK(daemon.line().ends_with("checkpoint: a?b?"));
+}
+
+TEST_CASE("a line of the syslog stays one, whatever stands in a name", "[sinks]") {
+  ScratchDir scratch;
+  Daemon daemon(scratch / "log");
+  const auto sink = make_syslog_sink(scratch / "log");
+  // Canonical JSON writes a line feed as it is.
+  REQUIRE(sink->write(kLedger, {row(7, "r\n<0>forged")}));
+  const std::string line = daemon.line();
+  CHECK(line.find("created the repository r?<0>forged") != std::string::npos);
+  CHECK(line.find('\n') == std::string::npos);
+}
+
+TEST_CASE("a checkpoint in the syslog is a note that can be verified", "[sinks]") {
+  ScratchDir scratch;
+  Daemon daemon(scratch / "log");
+  const auto sink = make_syslog_sink(scratch / "log");
+  const std::string note = "origin\n2\nhash\n\n\xe2\x80\x94 origin c2lnbmF0dXJl\n";
+  REQUIRE(sink->write_checkpoint(kLedger, note));
+  const std::string line = daemon.line();
+  const std::size_t begin = line.find("checkpoint: ");
+  REQUIRE(begin != std::string::npos);
+  CHECK(line.find('\n') == std::string::npos);
+  CHECK(boost::json::parse(line.substr(begin + 12)).as_string() == note.c_str());
 }
 
 TEST_CASE("a statement that is too long for syslog is left out, and the line says so", "[sinks]") {
