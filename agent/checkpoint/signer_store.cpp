@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "agent/checkpoint/durable_file.h"
@@ -37,6 +39,9 @@ Result<void> check_private(const fs::path& path, bool directory) {
   return {};
 }
 
+// The signer of an agent that was killed is still on its way out when the next agent starts.
+constexpr std::chrono::milliseconds kLockPatience{2000}, kLockPause{10};
+
 Result<int> lock_directory(const fs::path& directory) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
     return fault(directory, std::string("cannot be made: ") + std::strerror(errno) + ".");
@@ -44,7 +49,11 @@ Result<int> lock_directory(const fs::path& directory) {
   const int lock = ::open((directory / "lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock < 0)
     return fault(directory / "lock", std::string("cannot be opened: ") + std::strerror(errno) + ".");
-  if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  const auto patience = std::chrono::steady_clock::now() + kLockPatience;
+  do {
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+    std::this_thread::sleep_for(kLockPause);
+  } while (std::chrono::steady_clock::now() < patience);
   ::close(lock);
   return fault(directory, "is in use by another checkpoint signer. End that one first.");
 }

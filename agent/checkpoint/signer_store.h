@@ -17,8 +17,8 @@ namespace signet {
 class SignerStore {
  public:
   // FileFault for a directory or key that others can touch, that cannot be read or is damaged, or that
-  // another process holds; also for a directory with one of key and checkpoint but not the key: it is never
-  // made anew then.
+  // another process holds for two seconds more; also for a directory with one of key and checkpoint but not
+  // the key: it is never made anew then.
   static Result<SignerStore> open(const std::filesystem::path& directory);
   ~SignerStore();
   SignerStore(SignerStore&& other) noexcept;
