@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/tokens/found_key.h"
+
 namespace signet {
 
 namespace asio = boost::asio;
@@ -90,6 +92,7 @@ asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::Al
                                                         std::string label, Secret pin) {
   FaultContext& about = task.login.about;
   about.key = label;
+  about.mechanism = to_string(from_host(algorithm));
   auto started = co_await start(task);
   if (!started) co_return started.error();
   AdminHost admin = std::move(*started);

@@ -1,0 +1,49 @@
+"""What cannot be, by name: which error says so, and why."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cannot:
+    """outcome: a regular expression for all of the error's short name and the Cryptoki return value in its message; or for
+    "no such key". why: for docs/modules.md, a part of a sentence."""
+    outcome: str
+    why: str
+
+
+_NO_KEY = "no such key"
+_NO_ED25519 = Cannot(_NO_KEY, "it has no Ed25519 key to sign with")
+_NO_GENERATION = Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it makes no keys on a PIV card: make them with "
+                        "ykman, and enrol them")
+# Which of the two depends on the CKA_ID, which is random.
+_PIV_SLOT = Cannot("InvalidParameter CKR_ATTRIBUTE_(VALUE|TYPE)_INVALID", "it makes keys for the holder of the "
+                   "management key only, in the slot that CKA_ID names: make them with ykman, and enrol them")
+
+CANNOT: dict[str, dict[str, Cannot]] = {
+    "p11-kit": {
+        "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "p11-kit 0.24's protocol does not know the "
+                                "mechanism"),
+        "signs ed25519": _NO_ED25519,
+    },
+    "ykcs11": {
+        "makes ECDSA P-256": _PIV_SLOT,
+        "makes ECDSA P-384": _PIV_SLOT,
+        "makes RSA-2048": _PIV_SLOT,
+        "makes RSA-3072": _PIV_SLOT,
+        "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "it has no such mechanism"),
+        "signs ed25519": _NO_ED25519,
+        "its token is initialised anew": Cannot("TokenFault CKR_DEVICE_ERROR", "its C_InitToken blocks the PUK by changing "
+                                                "it in a way that the emulated card refuses; use ykman piv reset"),
+    },
+    "OpenSC": {
+        "makes ECDSA P-256": _NO_GENERATION,
+        "makes ECDSA P-384": _NO_GENERATION,
+        "makes RSA-2048": _NO_GENERATION,
+        "makes RSA-3072": _NO_GENERATION,
+        "makes Ed25519": _NO_GENERATION,
+        "signs ed25519": _NO_ED25519,
+        "its token is initialised anew": Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it initialises no PIV card: "
+                                                "use ykman piv reset"),
+    },
+}

@@ -1,0 +1,174 @@
+"""The PKCS#11 modules of the matrix: how each gets a token of its own, in a scratch directory, with keys on it that another
+program made. A module ends what it started, by process id."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from agent_fixture import PIN, SO_PIN, SOFTHSM, SoftToken
+
+from emulated_yubikey.harness import CardSpec, PcscdWithCards
+
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+LABEL = "release"
+
+
+@dataclass(frozen=True)
+class OutsideKey:
+    """Another program made it, before the agent ran. attributes: of its URI, besides the token's."""
+    algorithm: str
+    attributes: str
+
+
+def tool(*command: object, environment: dict[str, str]) -> None:
+    """Runs another program to its end; its own words if it fails."""
+    done = subprocess.run([str(word) for word in command], env={**os.environ, **environment}, capture_output=True,
+                          text=True, timeout=60, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program that we started, and its children: it leads a session of its own."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes], log: Path, seconds: float = 30) -> None:
+    """Until the program that was started has made its socket."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            end(process)
+            raise RuntimeError(f"{path} did not appear; the log:\n{log.read_text(errors='replace')}")
+        time.sleep(0.02)
+
+
+class Module:
+    """One column. start() leaves one token with the user PIN `pin` and the keys `outside` on it."""
+    column: ClassVar[str]
+    about: ClassVar[str]
+    pin, wrong_pin, so_pin = PIN, "111111", SO_PIN
+    # Generates through its own program: pkcs11-tool's names.
+    key_type: ClassVar[str] = "EC:prime256v1"
+    outside: ClassVar[tuple[OutsideKey, ...]] = (OutsideKey("ecdsa-p256", "id=%77;type=private"),)
+    removable = False
+    path: Path
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.environment: dict[str, str] = {}
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Safe to call twice, and when start() failed."""
+
+    def refused_pins(self) -> int | None:
+        """How many wrong PINs reached the token; None where nobody can tell."""
+        return None
+
+    def make_outside_key(self) -> None:
+        self.pkcs11_tool("--token-label", LABEL, "--login", "--pin", self.pin, "--keypairgen", "--key-type", self.key_type,
+                         "--id", "77", "--label", "made-outside")
+
+    def pkcs11_tool(self, *arguments: str) -> None:
+        tool("pkcs11-tool", "--module", self.path, *arguments, environment=self.environment)
+
+    def configuration(self) -> str:
+        """signetd's, with this module and no other."""
+        environment = ", ".join(f'{name} = "{value}"' for name, value in self.environment.items())
+        return (f'[agent]\ndiscover-modules = false\n[[module]]\nname = "module"\npath = "{self.path}"\n'
+                f"removable = {str(self.removable).lower()}\nenvironment = {{ {environment} }}\n")
+
+
+class SoftHsm(Module):
+    column = "SoftHSM"
+    about = "SoftHSM 2.6.1"
+
+    def start(self) -> None:
+        if SOFTHSM is None:
+            raise FileNotFoundError("SoftHSM is missing: install what tests/packages.txt lists")
+        self.path = SOFTHSM
+        self.environment = {"SOFTHSM2_CONF": str(SoftToken(self.directory / "softhsm", LABEL).conf)}
+        self.make_outside_key()
+
+
+class P11KitClient(Module):
+    """The token is another process's: p11-kit server, in front of SoftHSM."""
+    column = "p11-kit"
+    about = "p11-kit-client 0.24.1, and p11-kit server in front of SoftHSM"
+    path = LIBRARIES / "pkcs11/p11-kit-client.so"
+    _server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        behind = SoftHsm(self.directory)
+        behind.start()
+        socket, log = self.directory / "p11-kit.sock", self.directory / "p11-kit.log"
+        with open(log, "wb") as output:
+            self._server = subprocess.Popen(
+                ["p11-kit", "server", "--foreground", "--provider", str(behind.path), "--name", str(socket), "pkcs11:"],
+                env={**os.environ, **behind.environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True)
+        wait_for(socket, self._server, log)
+        self.environment = {"P11_KIT_SERVER_ADDRESS": f"unix:path={socket}"}
+
+    def stop(self) -> None:
+        if self._server is not None:
+            end(self._server)
+            self._server = None
+
+
+class YubiKey(Module):
+    """tests/emulated_yubikey, of the firmware with the fewest algorithms."""
+    pin, wrong_pin = "123456", "654321"
+    so_pin = "010203040506070801020304050607080102030405060708"  # the management key of a card from the factory
+    outside = (OutsideKey("ecdsa-p256", "id=%01;type=private"), OutsideKey("ecdsa-p384", "id=%02;type=private"),
+               OutsideKey("rsa-2048", "id=%04;type=private"))
+    removable = True
+    _bench: PcscdWithCards | None = None
+
+    def start(self) -> None:
+        self._bench = PcscdWithCards(CardSpec("card"))
+        control = self._bench.control
+        control("set-chuid", card="card")
+        for slot, algorithm in (("9a", "P256"), ("9c", "P384"), ("9e", "RSA2048")):
+            control("make-key", card="card", slot=slot, algorithm=algorithm)
+        self.environment = self._bench.environment
+
+    def stop(self) -> None:
+        if self._bench is not None:
+            self._bench.stop()
+            self._bench = None
+
+    def refused_pins(self) -> int | None:
+        assert self._bench is not None
+        return [use["outcome"] for use in self._bench.control("diary", card="card")["pin_uses"]].count("refused")
+
+
+class Ykcs11(YubiKey):
+    column = "ykcs11"
+    about = "ykcs11 2.2.0 and an emulated YubiKey, firmware 5.4"
+    path = LIBRARIES / "libykcs11.so"
+
+
+class OpenSc(YubiKey):
+    column = "OpenSC"
+    about = "OpenSC 0.23.0 and an emulated YubiKey, firmware 5.4"
+    path = LIBRARIES / "opensc-pkcs11.so"
+
+
+MODULES: tuple[type[Module], ...] = (SoftHsm, P11KitClient, Ykcs11, OpenSc)
