@@ -42,9 +42,11 @@ class Templates {
     return {CKM_EC_KEY_PAIR_GEN, nullptr, 0};
   }
 
+  // Without CKA_VERIFY, which the agent does not need: it verifies by itself. tpm2-pkcs11 1.9 fails with
+  // CKR_GENERAL_ERROR where a template says that and the other one says no to CKA_DECRYPT.
   std::vector<CK_ATTRIBUTE> public_template() {
-    std::vector<CK_ATTRIBUTE> attributes = {attribute_of(CKA_TOKEN, yes_), attribute_of(CKA_VERIFY, yes_),
-                                            attribute_of(CKA_ID, id_), attribute_of(CKA_LABEL, label_)};
+    std::vector<CK_ATTRIBUTE> attributes = {attribute_of(CKA_TOKEN, yes_), attribute_of(CKA_ID, id_),
+                                            attribute_of(CKA_LABEL, label_)};
     if (bits_ != 0) {
       attributes.push_back(attribute_of(CKA_MODULUS_BITS, bits_));
       attributes.push_back(attribute_of(CKA_PUBLIC_EXPONENT, exponent_));

@@ -19,6 +19,9 @@ _NO_GENERATION = Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it makes
 # Which of the two depends on the CKA_ID, which is random.
 _PIV_SLOT = Cannot("InvalidParameter CKR_ATTRIBUTE_(VALUE|TYPE)_INVALID", "it makes keys for the holder of the "
                    "management key only, in the slot that CKA_ID names: make them with ykman, and enrol them")
+# The host that failed so badly was restarted, and has forgotten its PIN.
+_TPM_RSA = Cannot("PinRequired CKR_GENERAL_ERROR", "it pads by itself and has the TPM decrypt the result, which keys that the "
+                  "agent makes must not: use ECDSA")
 
 CANNOT: dict[str, dict[str, Cannot]] = {
     "p11-kit": {
@@ -45,5 +48,13 @@ CANNOT: dict[str, dict[str, Cannot]] = {
         "signs ed25519": _NO_ED25519,
         "its token is initialised anew": Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it initialises no PIV card: "
                                                 "use ykman piv reset"),
+    },
+    "tpm2-pkcs11": {
+        "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "it has no such mechanism"),
+        "signs rsassa-pss-sha256": _TPM_RSA,
+        "signs rsassa-pkcs1v15-sha256": _TPM_RSA,
+        "signs ed25519": _NO_ED25519,
+        "its token is initialised anew": Cannot("InvalidParameter CKR_ARGUMENTS_BAD", "it initialises no token twice: use "
+                                                "tpm2_ptool"),
     },
 }

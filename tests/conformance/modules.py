@@ -33,6 +33,18 @@ def tool(*command: object, environment: dict[str, str]) -> None:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
 
 
+class Unavailable(Exception):
+    """The column cannot be run on this machine; the text says why."""
+
+
+def unpacked(package: str, path: str) -> Path:
+    """A program of a Debian package that was unpacked, not installed (daemons.sh): installing it starts a daemon."""
+    found = Path(os.environ["SIGNET_DAEMONS"]) / package / path
+    if not found.exists():
+        raise Unavailable(f"{package} could not be had from Debian's archive")
+    return found
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """Ends a program that we started, and its children: it leads a session of its own."""
     try:
@@ -171,4 +183,58 @@ class OpenSc(YubiKey):
     path = LIBRARIES / "opensc-pkcs11.so"
 
 
-MODULES: tuple[type[Module], ...] = (SoftHsm, P11KitClient, Ykcs11, OpenSc)
+class Tpm2(Module):
+    """tpm2-pkcs11 on a TPM in software, which only a resource manager can share out among the agent's processes: the
+    kernel's for a real TPM, tpm2-abrmd here, on a message bus of its own. The TPM counts wrong PINs: three lock all of it."""
+    column = "tpm2-pkcs11"
+    about = "tpm2-pkcs11 1.9.0, tpm2-abrmd 3.0.0 and swtpm 0.7.1"
+    path = LIBRARIES / "pkcs11/libtpm2_pkcs11.so"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        manager = unpacked("tpm2-abrmd", "usr/sbin/tpm2-abrmd")
+        state, store, tpm, bus = (self.directory / name for name in ("tpm", "store", "tpm.sock", "bus.sock"))
+        state.mkdir()
+        store.mkdir()
+        self.launch("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--server", f"type=unixio,path={tpm}",
+                    "--ctrl", f"type=unixio,path={tpm}.ctrl", "--flags", "not-need-init,startup-clear",
+                    until=Path(f"{tpm}.ctrl"))
+        self.launch("dbus-daemon", "--session", "--nofork", f"--address=unix:path={bus}", until=bus)
+        self.environment = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}", "TPM2_PKCS11_STORE": str(store),
+                            "TPM2_PKCS11_TCTI": "tabrmd:bus_type=session"}
+        root = ("--allow-root",) if os.geteuid() == 0 else ()
+        self.launch(str(manager), "--session", *root, f"--tcti=swtpm:path={tpm}")
+        self.initialise()
+        self.pkcs11_tool("--token-label", LABEL, "--login", "--login-type", "so", "--so-pin", self.so_pin, "--init-pin",
+                         "--pin", self.pin)
+        self.make_outside_key()
+
+    def launch(self, *command: str, until: Path | None = None) -> None:
+        log = self.directory / f"{Path(command[0]).name}.log"
+        with open(log, "wb") as output:
+            process = subprocess.Popen(command, env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL,
+                                       stdout=output, stderr=output, start_new_session=True)
+        self._started.append(process)
+        if until:
+            wait_for(until, process, log)
+
+    def initialise(self, seconds: float = 30) -> None:
+        """As soon as tpm2-abrmd is on the bus."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.pkcs11_tool("--slot-index", "0", "--init-token", "--label", LABEL, "--so-pin", self.so_pin)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        while self._started:
+            end(self._started.pop())
+
+
+MODULES: tuple[type[Module], ...] = (SoftHsm, P11KitClient, Ykcs11, OpenSc, Tpm2)

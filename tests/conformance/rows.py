@@ -62,6 +62,11 @@ class Bench:
         answer: dict[str, Any] = self.call("UnlockToken", token=self.token()["name"], pin=pin or self.module.pin)["token"]
         return answer
 
+    def unlocked(self) -> None:
+        """A module that fails badly costs the token its login: what the next row sees is not that row's."""
+        if self.token()["state"] == "locked":
+            self.unlock()
+
     def key(self, *algorithms: str) -> str:
         """One that the token has, of the first of these algorithms."""
         for algorithm in algorithms or tuple(self.keys):
@@ -163,6 +168,7 @@ def signs(scheme: str, digest: str | None, *algorithms: str) -> Callable[[Bench]
     """A message; and its digest, but for Ed25519."""
     def row(bench: Bench) -> None:
         key = bench.key(*algorithms)
+        bench.unlocked()
         bench.sign_and_verify(key, scheme)
         if digest:
             bench.sign_and_verify(key, scheme, digest=hashlib.new(digest, MESSAGE).digest())
@@ -172,6 +178,7 @@ def signs(scheme: str, digest: str | None, *algorithms: str) -> Callable[[Bench]
 def signs_for_many(bench: Bench) -> None:
     public = bench.module.directory / "many.pem"
     key = bench.key()
+    bench.unlocked()
     shown = bench.call("ShowKey", key=key)
     public.write_text(shown["pem"])
     with ThreadPoolExecutor(CLIENTS) as clients:
