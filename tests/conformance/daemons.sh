@@ -5,7 +5,7 @@
 set -euo pipefail
 mkdir -p "$1"
 cd "$1"
-for package in tpm2-abrmd; do
+for package in tpm2-abrmd opencryptoki; do
   [[ ! -d $package ]] || continue
   rm -rf new && mkdir new
   if (cd new && apt-get download "$package" >log 2>&1 && dpkg-deb -x ./*.deb .); then

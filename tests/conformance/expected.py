@@ -22,6 +22,8 @@ _PIV_SLOT = Cannot("InvalidParameter CKR_ATTRIBUTE_(VALUE|TYPE)_INVALID", "it ma
 # The host that failed so badly was restarted, and has forgotten its PIN.
 _TPM_RSA = Cannot("PinRequired CKR_GENERAL_ERROR", "it pads by itself and has the TPM decrypt the result, which keys that the "
                   "agent makes must not: use ECDSA")
+_NO_EC = Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "its soft token knows RSA only")
+_NO_EC_KEY = Cannot(_NO_KEY, _NO_EC.why)
 
 CANNOT: dict[str, dict[str, Cannot]] = {
     "p11-kit": {
@@ -56,5 +58,16 @@ CANNOT: dict[str, dict[str, Cannot]] = {
         "signs ed25519": _NO_ED25519,
         "its token is initialised anew": Cannot("InvalidParameter CKR_ARGUMENTS_BAD", "it initialises no token twice: use "
                                                 "tpm2_ptool"),
+    },
+    "openCryptoki": {
+        "a key that was there is enrolled": Cannot("KeyRefused", "what pkcs11-tool makes on it is extractable, and refused"),
+        "makes ECDSA P-256": _NO_EC,
+        "makes ECDSA P-384": _NO_EC,
+        "makes Ed25519": _NO_EC,
+        "signs ecdsa-sha2-nistp256": _NO_EC_KEY,
+        "signs ecdsa-sha2-nistp384": _NO_EC_KEY,
+        "signs ed25519": _NO_EC_KEY,
+        "its token is initialised anew": Cannot("TokenFault CKR_FUNCTION_FAILED", "it is erased, but the security officer's "
+                                                "C_Login, which sets the new PIN, fails after that: use pkcs11-tool"),
     },
 }

@@ -77,6 +77,7 @@ class Module:
     key_type: ClassVar[str] = "EC:prime256v1"
     outside: ClassVar[tuple[OutsideKey, ...]] = (OutsideKey("ecdsa-p256", "id=%77;type=private"),)
     removable = False
+    command: tuple[str, ...] = ()  # what its users are started by
     path: Path
 
     def __init__(self, directory: Path) -> None:
@@ -98,7 +99,7 @@ class Module:
                          "--id", "77", "--label", "made-outside")
 
     def pkcs11_tool(self, *arguments: str) -> None:
-        tool("pkcs11-tool", "--module", self.path, *arguments, environment=self.environment)
+        tool(*self.command, "pkcs11-tool", "--module", self.path, *arguments, environment=self.environment)
 
     def configuration(self) -> str:
         """signetd's, with this module and no other."""
@@ -237,4 +238,47 @@ class Tpm2(Module):
             end(self._started.pop())
 
 
-MODULES: tuple[type[Module], ...] = (SoftHsm, P11KitClient, Ykcs11, OpenSc, Tpm2)
+class OpenCryptoki(Module):
+    """Its soft token, with a pkcsslotd of its own in namespaces where its fixed paths are ours."""
+    column = "openCryptoki"
+    about = "openCryptoki 3.8.1's soft token"
+    path = LIBRARIES / "opencryptoki/libopencryptoki.so.0"
+    key_type = "rsa:2048"
+    outside = (OutsideKey("rsa-2048", "id=%77;type=private"),)
+    _daemon: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = unpacked("opencryptoki", "usr/sbin/pkcsslotd")
+        private, log = self.directory / "opencryptoki", self.directory / "pkcsslotd.log"
+        private.mkdir()
+        with open(log, "wb") as output:
+            self._daemon = subprocess.Popen(
+                ["unshare", "--user", "--map-root-user", "--mount", "--ipc", str(Path(__file__).with_name("pkcsslotd.sh")),
+                 str(private), str(program)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True)
+        try:
+            wait_for(Path(f"/proc/{self._daemon.pid}/root/var/run/pkcsslotd.socket"), self._daemon, log)
+        except RuntimeError:
+            if self._daemon.returncode == 77:
+                raise Unavailable("this kernel overlays no directory in a user namespace") from None
+            raise
+        self.command = ("nsenter", f"--target={self._daemon.pid}", "--user", "--mount", "--ipc")
+        self.initialise()
+        self.make_outside_key()
+
+    def initialise(self) -> None:
+        """The PINs that a token comes with, or gets from its security officer, must be changed."""
+        factory, first = "87654321", "12345678"
+        self.pkcs11_tool("--slot-index", "0", "--init-token", "--label", LABEL, "--so-pin", factory)
+        officer = ("--token-label", LABEL, "--login", "--login-type", "so", "--so-pin")
+        self.pkcs11_tool(*officer, factory, "--change-pin", "--new-pin", self.so_pin)
+        self.pkcs11_tool(*officer, self.so_pin, "--init-pin", "--pin", first)
+        self.pkcs11_tool("--token-label", LABEL, "--login", "--pin", first, "--change-pin", "--new-pin", self.pin)
+
+    def stop(self) -> None:
+        if self._daemon is not None:
+            end(self._daemon)
+            self._daemon = None
+
+
+MODULES: tuple[type[Module], ...] = (SoftHsm, P11KitClient, Ykcs11, OpenSc, Tpm2, OpenCryptoki)

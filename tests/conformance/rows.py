@@ -34,7 +34,7 @@ class Bench:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.agent = Agent(module.directory / "agent", module.configuration())
+        self.agent = Agent(module.directory / "agent", module.configuration(), command=module.command)
         self.keys: dict[str, list[str]] = {}  # by algorithm
         self.makes: list[str] = []  # algorithms
         self._names = itertools.count(1)
