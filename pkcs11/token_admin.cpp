@@ -24,8 +24,10 @@ HostResult<InitTokenReply> init_token(Module& module, const InitTokenRequest& re
     return make_fault(FaultKind::Protocol, "A token's label has 1 to 32 bytes.");
   const auto expected = expect_token(module, request.slot, request.expected);
   if (!expected) return expected.error();
-  std::array<unsigned char, kLabelSize> label{};
-  label.fill(' ');
+  // The standard's label is 32 bytes, padded, without a NUL (PKCS#11 2.40, 5.5); p11-kit-client 0.24 reads on
+  // to a NUL.
+  std::array<unsigned char, kLabelSize + 1> label{};
+  std::fill_n(label.begin(), kLabelSize, static_cast<unsigned char>(' '));
   std::ranges::copy(request.label, label.begin());
   const auto done = module.call("C_InitToken", &CK_FUNCTION_LIST::C_InitToken, CK_SLOT_ID{request.slot},
                                 text_of(request.so_pin), CK_ULONG{request.so_pin.size()}, label.data());
