@@ -17,7 +17,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::awaitable;
 
-enum class CallKind { Read, Write, End };
+enum class CallKind { Read, Write, PatientWrite, End };
 
 template <typename T>
 using Work = std::function<Result<T>(LedgerStore&)>;
@@ -35,6 +35,7 @@ class WaitingCall final : public LedgerCall {
 
   bool writes() const override { return kind_ != CallKind::Read; }
   bool ends() const override { return kind_ == CallKind::End; }
+  bool patient() const override { return kind_ == CallKind::PatientWrite; }
   void run(LedgerStore& store) override {
     result_.emplace(store.run(writes(), [&] { return work_(store); }));
   }
@@ -191,11 +192,11 @@ class SqliteLedger final : public Ledger {
 
   awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,
                                          boost::json::object detail, Requester who) override {
-    return write<std::int64_t>([kind = std::move(kind), statement = std::move(statement),
-                                detail = std::move(detail), who](LedgerStore& store) mutable {
-      NewRecord record{kind, std::move(statement), std::move(detail), who};
-      return store.records().append(std::move(record));
-    });
+    return append(CallKind::Write, std::move(kind), std::move(statement), std::move(detail), who);
+  }
+  awaitable<Result<std::int64_t>> record_later(std::string kind, boost::json::object statement,
+                                               boost::json::object detail, Requester who) override {
+    return append(CallKind::PatientWrite, std::move(kind), std::move(statement), std::move(detail), who);
   }
 
   awaitable<Result<TreeHead>> tree_head() override {
@@ -327,6 +328,16 @@ class SqliteLedger final : public Ledger {
   template <typename T>
   awaitable<Result<T>> write(Work<T> work) {
     return submit<T>(writer_, CallKind::Write, std::move(work));
+  }
+
+  awaitable<Result<std::int64_t>> append(CallKind call, std::string kind, boost::json::object statement,
+                                         boost::json::object detail, Requester who) {
+    return submit<std::int64_t>(writer_, call,
+                                [kind = std::move(kind), statement = std::move(statement),
+                                 detail = std::move(detail), who](LedgerStore& store) mutable {
+                                  NewRecord record{kind, std::move(statement), std::move(detail), who};
+                                  return store.records().append(std::move(record));
+                                });
   }
 
   LedgerWriter writer_;

@@ -108,6 +108,12 @@ class Ledger {
   // A public statement with a salted hash of `detail`; returns its sequence when it is durable.
   virtual boost::asio::awaitable<Result<std::int64_t>> record(std::string kind, boost::json::object statement,
                                                               boost::json::object detail, Requester who) = 0;
+  // The same for a record that nobody waits for: it goes to the disk with the next one that somebody does,
+  // and at most LedgerOptions::patience (50 ms) later. A process that is killed before has not written it.
+  virtual boost::asio::awaitable<Result<std::int64_t>> record_later(std::string kind,
+                                                                    boost::json::object statement,
+                                                                    boost::json::object detail,
+                                                                    Requester who) = 0;
 
   // --- the tree over the records (tree_table.h), its checkpoints, and what lies outside ---
   virtual boost::asio::awaitable<Result<TreeHead>> tree_head() = 0;

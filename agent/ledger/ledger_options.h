@@ -22,6 +22,8 @@ struct LedgerOptions {
   std::size_t queue = 8192;
   // Calls that share one COMMIT at most: bounds how much one fault of the disk can take down.
   std::size_t group = 512;
+  // How long a record that nobody waits for (Ledger::record_later) may wait for company.
+  std::chrono::milliseconds patience{50};
 
   // Told on the writer's thread after each COMMIT that wrote, before its calls complete: there are new
   // records. It must not block. May be empty.

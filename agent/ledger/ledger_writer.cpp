@@ -11,6 +11,7 @@ LedgerWriter::LedgerWriter(std::unique_ptr<LedgerStore> store, const LedgerOptio
     : store_(std::move(store)),
       queue_limit_(options.queue),
       group_limit_(options.group),
+      patience_(options.patience),
       on_commit_(options.on_commit),
       on_group_(options.on_group) {
   start();
@@ -37,21 +38,31 @@ void LedgerWriter::start() {
 }
 
 std::unique_ptr<LedgerCall> LedgerWriter::submit(std::unique_ptr<LedgerCall> call) {
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     if (queue_.size() >= queue_limit_ && !call->ends()) return call;
+    if (!call->patient()) ++pressing_;
     queue_.push_back(std::move(call));
+    wake = queue_.size() == 1 || worth_a_commit();  // one patient call more is no reason
   }
-  wake_.notify_one();
+  if (wake) wake_.notify_one();
   return nullptr;
+}
+
+bool LedgerWriter::worth_a_commit() const {
+  return stopping_ || pressing_ > 0 || queue_.size() >= group_limit_;
 }
 
 LedgerWriter::Group LedgerWriter::next_group() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  wake_.wait_for(lock, patience_, [this] { return worth_a_commit(); });
   const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_limit_));
   Group group(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
   queue_.erase(queue_.begin(), queue_.begin() + count);
+  pressing_ -= static_cast<std::size_t>(
+      std::count_if(group.begin(), group.end(), [](const auto& call) { return !call->patient(); }));
   return group;
 }
 

@@ -129,7 +129,7 @@ void record_outcome(ServiceState& state, Ledger& ledger, std::int64_t intent, co
       [&ledger, result = std::move(result), who]() mutable -> awaitable<void> {
         boost::json::object detail;
         const auto written =
-            co_await ledger.record("message-outcome", std::move(result), std::move(detail), who);
+            co_await ledger.record_later("message-outcome", std::move(result), std::move(detail), who);
         if (!written)
           spdlog::error("The outcome of a signature was not recorded: {}", written.error().message);
       },
