@@ -16,7 +16,7 @@ _NO_KEY = "no such key"
 _NO_ED25519 = Cannot(_NO_KEY, "it has no Ed25519 key to sign with")
 _NO_GENERATION = Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it makes no keys on a PIV card: make them with "
                         "ykman, and enrol them")
-# Which of the two depends on the CKA_ID, which is random.
+# VALUE: the CKA_ID, which is random, names no PIV slot. TYPE: it names one, and ykcs11 takes no CKA_EXTRACTABLE.
 _PIV_SLOT = Cannot("InvalidParameter CKR_ATTRIBUTE_(VALUE|TYPE)_INVALID", "it makes keys for the holder of the "
                    "management key only, in the slot that CKA_ID names: make them with ykman, and enrol them")
 # The host that failed so badly was restarted, and has forgotten its PIN.
