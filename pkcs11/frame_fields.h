@@ -159,6 +159,8 @@ void describe(C& c, M& m) {
   c.field(m.so_pin_locked);
   c.field(m.protected_path);
   c.field(m.write_protected);
+  c.field(m.min_pin);
+  c.field(m.max_pin);
 }
 template <typename C, Is<KeyObject> M>
 void describe(C& c, M& m) {

@@ -76,6 +76,7 @@ struct SlotDescription {
   bool so_pin_low = false, so_pin_final = false, so_pin_locked = false;
   bool protected_path = false;  // the PIN is typed on the reader: log in with an empty PIN
   bool write_protected = false;
+  std::uint32_t min_pin = 0, max_pin = 0;  // ulMinPinLen, ulMaxPinLen, in bytes; 0: the token does not say
 };
 
 // Where the public key of a private key object was read.

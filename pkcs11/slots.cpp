@@ -1,5 +1,7 @@
 #include "pkcs11/slots.h"
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace signet::host {
@@ -29,6 +31,11 @@ HostResult<std::vector<CK_SLOT_ID>> slot_ids(Module& module) {
   }
 }
 
+// CK_UNAVAILABLE_INFORMATION is all ones.
+std::uint32_t pin_length(CK_ULONG told) {
+  return told > std::numeric_limits<std::uint32_t>::max() ? 0 : static_cast<std::uint32_t>(told);
+}
+
 void fill_token(SlotDescription& slot, const CK_TOKEN_INFO& info) {
   const auto set = [&info](CK_FLAGS flag) { return (info.flags & flag) != 0; };
   slot.token = {trimmed(info.label), trimmed(info.serialNumber)};
@@ -45,6 +52,8 @@ void fill_token(SlotDescription& slot, const CK_TOKEN_INFO& info) {
   slot.so_pin_locked = set(CKF_SO_PIN_LOCKED);
   slot.protected_path = set(CKF_PROTECTED_AUTHENTICATION_PATH);
   slot.write_protected = set(CKF_WRITE_PROTECTED);
+  slot.min_pin = pin_length(info.ulMinPinLen);
+  slot.max_pin = pin_length(info.ulMaxPinLen);
 }
 
 }  // namespace

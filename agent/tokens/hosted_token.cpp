@@ -29,6 +29,11 @@ Error busy_error(const std::string& token) {
 }
 
 // Errors that come from the source, not from the token.
+bool names_pin(const Error& error) {
+  const auto* parameter = error.parameters.if_contains("parameter");
+  return error.name == ErrorName::InvalidParameter && parameter != nullptr && *parameter == "pin";
+}
+
 bool blames_source(const Error& error) {
   return error.name == ErrorName::PinRefused || error.name == ErrorName::PinRequired;
 }
@@ -182,8 +187,12 @@ asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t atte
   }
   if (done) co_return done;
   last_attempt_ = done.error();
+  if (names_pin(*last_attempt_)) {  // a length that cannot be: but whoever needs the token gave no PIN
+    last_attempt_ = pin_refused_error(listed_.description.name, listed_.description.pin,
+                                      "its PIN source gives another's. " + last_attempt_->message);
+  }
   if (blames_source(*last_attempt_)) retry_source_ = Clock::now() + kSourceRest;
-  co_return done;
+  co_return *last_attempt_;
 }
 
 asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "agent/tokens/pin_length.h"
+
 namespace signet {
 
 namespace asio = boost::asio;
@@ -18,6 +20,7 @@ struct PinFlags {
   PinState state = PinState::Ok;
   bool tells = false;
   bool protected_path = false;
+  PinLengths lengths;
 };
 
 // The token itself, asked now: the flags of a minute ago are no ground to risk a try on.
@@ -43,6 +46,7 @@ asio::awaitable<std::variant<PinFlags, Fault, HostLost>> ask_flags(HostProcess& 
   flags.state = user_pin_state(*slot);
   flags.tells = tells_tries(*slot);
   flags.protected_path = slot->protected_path;
+  flags.lengths = pin_lengths(*slot);
   co_return flags;
 }
 
@@ -141,6 +145,8 @@ asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connectio
   // it.
   const bool counted = !flags.protected_path;
   if (counted) {
+    const auto fits = check_pin_length(pin.size(), flags.lengths, context.about.token);
+    if (!fits) co_return LoginFailed(fits.error());
     Secret counted_pin = pin.copy();
     auto begun =
         co_await context.budget->begin(context.budget_id, std::move(counted_pin), flags.state, flags.tells);

@@ -39,9 +39,9 @@ struct LoginFailed {
 };
 using LoginResult = std::variant<LoginDone, LoginFailed>;
 
-// Asks the token for its flags, writes the attempt down, sends the PIN once, writes the outcome down. Never
-// sends a PIN twice: a failed attempt is final for this PIN and call. `connection` is bound to the token.
-// Callers serialise the logins of one token.
+// Asks the token for its flags, refuses a PIN of a length that it cannot have (InvalidParameter), writes the
+// attempt down, sends the PIN once, writes the outcome down. Never sends a PIN twice: a failed attempt is
+// final for this PIN and call. `connection` is bound to the token. Callers serialise the logins of one token.
 boost::asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connection,
                                            LoginContext context, Secret pin);
 

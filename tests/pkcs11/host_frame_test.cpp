@@ -23,6 +23,8 @@ SlotDescription full_slot() {
   slot.user_pin_low = slot.user_pin_final = slot.user_pin_locked = true;
   slot.so_pin_low = slot.so_pin_final = slot.so_pin_locked = true;
   slot.protected_path = slot.write_protected = true;
+  slot.min_pin = 0x01020304;
+  slot.max_pin = 0xfffefdfc;
   return slot;
 }
 

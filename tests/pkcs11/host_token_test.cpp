@@ -46,6 +46,8 @@ TEST_CASE("A scout lists tokens and serves nothing else") {
   CHECK(second.token.serial.size() == 16);
   CHECK(second.token.serial != find_slot(list, "first").token.serial);
   CHECK(second.manufacturer == "SoftHSM project");
+  CHECK(second.min_pin == 4);  // as SoftHSM 2.6.1 has them
+  CHECK(second.max_pin == 255);
   CHECK_FALSE(find_slot(list, "").initialised);
 
   const Fault refused = scout.fault(OpenRequest{second.token});
