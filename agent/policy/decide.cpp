@@ -82,7 +82,8 @@ std::string needs_text(const Verdict& verdict) {
   }
   if (needs.confirm == Confirm::Person) text += " A person must confirm it.";
   if (verdict.confirmed_by_touch) text += " The touch that the key asks for confirms it.";
-  if (needs.pin_cache) text += " The PIN is kept for " + span_text(*needs.pin_cache) + " at most.";
+  if (needs.pin_cache)
+    text += " The PIN may be kept for " + span_text(*needs.pin_cache) + " at most (not applied yet).";
   return text;
 }
 
