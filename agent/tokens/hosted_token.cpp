@@ -28,12 +28,16 @@ Error busy_error(const std::string& token) {
                std::move(parameters));
 }
 
-// Errors that come from the source, not from the token.
+// How long an unlocking waits for a token that was there a moment ago, and how often it looks.
+constexpr std::chrono::seconds kReturnTime(2);
+constexpr std::chrono::milliseconds kReturnPause(100);
+
 bool names_pin(const Error& error) {
   const auto* parameter = error.parameters.if_contains("parameter");
   return error.name == ErrorName::InvalidParameter && parameter != nullptr && *parameter == "pin";
 }
 
+// Errors that come from the source, not from the token.
 bool blames_source(const Error& error) {
   return error.name == ErrorName::PinRefused || error.name == ErrorName::PinRequired;
 }
@@ -159,7 +163,7 @@ asio::awaitable<HostedToken::Ready> HostedToken::bring_up(Secret* given) {
   if (!login_required_ || logged_in_) co_return opened;
   Result<void> done;
   if (given != nullptr) {
-    done = co_await log_in_with(std::move(*given));
+    done = co_await log_in_with(*given);
   } else {
     done = co_await log_in_from_source(attempts_seen);
   }
@@ -181,7 +185,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t atte
   Result<void> done;
   auto pin = co_await pin_from_source();
   if (pin) {
-    done = co_await log_in_with(std::move(*pin));
+    done = co_await log_in_with(*pin);
   } else {
     done = pin.error();
   }
@@ -195,7 +199,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t atte
   co_return *last_attempt_;
 }
 
-asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {
+asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin) {
   const std::shared_ptr<SessionPool> pool = pool_;
   SessionPool::Leased leased = co_await pool->lease();
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return to_error(*fault, context());
@@ -203,8 +207,11 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {
   if (std::holds_alternative<PoolFull>(leased)) co_return busy_error(listed_.description.name);
   auto& lease = std::get<SessionLease>(leased);
   LoginContext login = login_context();
-  LoginResult result = co_await log_in(lease.host(), lease.connection(), std::move(login), std::move(pin));
-  if (auto* failed = std::get_if<LoginFailed>(&result)) {
+  Secret sent = pin.copy();
+  LoginResult result = co_await log_in(lease.host(), lease.connection(), std::move(login), std::move(sent));
+  auto* failed = std::get_if<LoginFailed>(&result);
+  if (failed == nullptr || failed->tried) pin.wipe();
+  if (failed != nullptr) {
     lease.drop();
     if (failed->host_useless)
       give_up_host(pool, "the " + lease.host().launch().about + " failed at the login");
@@ -223,10 +230,8 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret pin) {
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
-  const auto self = shared_from_this();
+asio::awaitable<Result<void>> HostedToken::unlock_once(std::optional<Secret>& pin) {
   const FaultContext about = context();
-  if (listed_.protected_path) pin = Secret();
   ReplayBudget replays;
   while (!usable_pool()) {
     Ready ready = co_await bring_up(pin ? &*pin : nullptr);
@@ -243,6 +248,26 @@ asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
     if (final) co_return std::move(*final);
   }
   co_return Result<void>();
+}
+
+asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
+  const auto self = shared_from_this();
+  if (listed_.protected_path) pin = Secret();
+  const auto until = Clock::now() + kReturnTime;
+  for (;;) {
+    const auto done = co_await unlock_once(pin);
+    const bool unsent = pin && !pin->empty();
+    if (done || done.error().name != ErrorName::TokenAbsent || !unsent || Clock::now() >= until)
+      co_return done;
+    // It was listed just now: plugged in again, a card takes pcscd and the module a moment. Whoever typed the
+    // PIN is not asked for it again.
+    if (!usable_pool()) {  // nobody else has unlocked it meanwhile
+      forget_pool("it was removed");
+      if (own_slot_) slot_->stop("the token was removed");
+    }
+    asio::steady_timer pause(executor_, kReturnPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
 }
 
 asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request& request, CallLimit limit,

@@ -90,7 +90,9 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   boost::asio::awaitable<Ready> open_pool();
   boost::asio::awaitable<Ready> open_first_session();
   boost::asio::awaitable<Result<void>> log_in_from_source(std::uint64_t attempts_seen);
-  boost::asio::awaitable<Result<void>> log_in_with(Secret pin);
+  // Wipes the PIN, unless it is certain that the token did not compare it.
+  boost::asio::awaitable<Result<void>> log_in_with(Secret& pin);
+  boost::asio::awaitable<Result<void>> unlock_once(std::optional<Secret>& pin);
   // One try of a request: on which pool, and after how many logins.
   struct Try {
     std::shared_ptr<SessionPool> pool;

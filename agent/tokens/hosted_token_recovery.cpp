@@ -110,7 +110,7 @@ asio::awaitable<void> HostedToken::replace_host(const Drained&, Secret pin) {
   Ready opened = co_await open_pool();
   if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) co_return;
   // If that fails the token is locked, and the next call says so.
-  if (login_required_) co_await log_in_with(std::move(pin));
+  if (login_required_) co_await log_in_with(pin);
 }
 
 }  // namespace signet

@@ -169,10 +169,11 @@ asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connectio
   }
   if (counted) {
     auto ended = co_await context.budget->end(context.budget_id, outcome);
-    if (!ended) co_return LoginFailed(named(ended.error(), context));
+    if (!ended) co_return LoginFailed(named(ended.error(), context), false, true);
   }
   if (std::holds_alternative<host::Reply>(answer)) co_return LoginDone();
-  co_return LoginFailed(failure(answer, context, state), host_is_useless(answer));
+  co_return LoginFailed(failure(answer, context, state), host_is_useless(answer),
+                        outcome != PinOutcome::NotTried);
 }
 
 }  // namespace signet

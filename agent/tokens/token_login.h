@@ -29,13 +29,14 @@ bool tells_tries(const host::SlotDescription& slot);
 // How the attempt ended, for the budget.
 PinOutcome login_outcome(const HostAnswer& answer);
 
-// Done: logged in. Else the error for the caller; `host_useless` if the host must be restarted first.
+// Done: logged in. Else the error for the caller; `host_useless` if the host must be restarted first; `tried`
+// unless it is certain that the token compared no PIN.
 struct LoginDone {};
 struct LoginFailed {
-  explicit LoginFailed(Error error_in, bool host_useless_in = false)
-      : error(std::move(error_in)), host_useless(host_useless_in) {}
+  explicit LoginFailed(Error error_in, bool host_useless_in = false, bool tried_in = false)
+      : error(std::move(error_in)), host_useless(host_useless_in), tried(tried_in) {}
   Error error;
-  bool host_useless;
+  bool host_useless, tried;
 };
 using LoginResult = std::variant<LoginDone, LoginFailed>;
 

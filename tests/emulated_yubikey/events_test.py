@@ -33,6 +33,7 @@ class Seen:
 class Events:
     """The tests, for one module. A mixin: unittest finds them in the classes below."""
     module = ""
+    swaps: tuple[bool, ...] = (False, True)  # in a reader that stays; a USB key with its own reader
     bench: CardAgent
     rows: list[Seen]
 
@@ -76,19 +77,28 @@ class Events:
         control("clear-diary", card="bob")
 
     def sign_until_it_works(self, slot: str = "9a") -> tuple[float, int]:
-        """The person's part: unlocks when asked for the PIN. How long it took, and how many prompts."""
+        """The person's part: unlocks the token that asks for its PIN, once it is listed. How long it took, and how many
+        prompts."""
         begun, prompts = time.monotonic(), 0
         while time.monotonic() - begun < 20:
             try:
                 self.bench.verify(self.keys[slot], self.bench.sign(self.keys[slot]))
                 return time.monotonic() - begun, prompts
             except VarlinkError as error:
-                if error.short == "PinRequired":
-                    prompts += 1
-                    self.bench.unlock("alice")
-                else:
+                if error.short != "PinRequired" or not self.unlock_named(error.parameters["token"]):
                     time.sleep(0.05)
+                else:
+                    prompts += 1
         raise AssertionError("signing does not work again")
+
+    def unlock_named(self, token: str) -> bool:
+        """False if it is not there, whatever asked for its PIN: it was plugged in a moment ago."""
+        try:
+            self.bench.call("UnlockToken", token=token, pin=PIN)
+            return True
+        except VarlinkError as error:
+            self.assertIn(error.short, ("NotFound", "TokenAbsent"))
+            return False
 
     def go_through(self, event: str, happen: Callable[[], Any], remedy: Callable[[], Any] = lambda: None,
                    slot: str = "9a") -> Seen:
@@ -146,7 +156,7 @@ class Events:
         self.assert_cost(seen, prompts=1)
 
     def test_swapped_for_another_card(self) -> None:
-        for usb in (False, True):
+        for usb in self.swaps:
             with self.subTest(usb=usb):
                 self.setUp()
                 seen = self.go_through(
@@ -257,6 +267,9 @@ class Ykcs11(Events, unittest.TestCase):
 
 class OpenSC(Events, unittest.TestCase):
     module = "opensc"
+    # OpenSC lists a USB key in a reader of the same name as the key before it, until the agent starts it anew: which it does
+    # when udev tells. No PIN goes astray without udev either, but UnlockToken finds the other key's name.
+    swaps = (False,) if SANITIZED else (False, True)
 
 
 if __name__ == "__main__":
