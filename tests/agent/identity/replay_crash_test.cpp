@@ -84,6 +84,8 @@ TEST_CASE("killed while it counts, a token never gets a use more", "[identity][c
       most += crash_max_uses(number);
     }
     hits += left > before ? 1 : 0;
+    // Where one life uses up many of them, too few would be left for the kills to hit: they get shorter.
+    if (left - before > most / 50 && longest > 4'000) longest -= longest / 4;
   }
   std::cout << kills << " kills, " << hits << " of them amid work: " << left << " uses of " << most
             << " released, " << lost << " lost to crashes, none given twice\n";
