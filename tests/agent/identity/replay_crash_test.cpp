@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "agent/ledger/ledger_files.h"
@@ -64,11 +65,12 @@ TEST_CASE("killed while it counts, a token never gets a use more", "[identity][c
   REQUIRE(LedgerStore::create(scratch.path(), {}));
   unsigned longest = 60'000, kills = 0;  // microseconds
   std::int64_t lost = 0, left = 0, most = 0;
+  unsigned hits_before = 0;
   unsigned hits = 0;  // kills after which more was released than before
-  for (; kills < kKills || ((hits <= 20 || lost == 0) && kills < kMostKills); ++kills) {
+  for (; kills < kKills || ((hits <= 20 || lost == 0 || left <= 1000) && kills < kMostKills); ++kills) {
     INFO("kill " << kills);
     // Where most lives end before they did anything, they get longer.
-    if (kills % 20 == 19 && hits < kills / 4 && left * 2 < kCrashTokens && longest < 1'000'000) longest *= 2;
+    if (kills % 20 == 19 && hits < std::exchange(hits_before, hits) + 5 && longest < 1'000'000) longest *= 2;
     const int status = live_and_die(scratch.path(), kills, std::chrono::microseconds(random() % longest));
     REQUIRE(WIFSIGNALED(status));
     const auto out = released(scratch.path() / "uses"), known = counted(scratch.path());
