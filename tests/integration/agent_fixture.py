@@ -58,11 +58,40 @@ class SoftToken:
                            env={**os.environ, "SOFTHSM2_CONF": str(self.conf)})
 
 
+class TokenObject:
+    """SoftHSM empties its token.object and writes it anew at each login; a kill in between leaves it empty for good. That is
+    the token's death, not the agent's: it gets its file back."""
+
+    def __init__(self, directory):
+        (self.path,) = directory.glob("tokens/*/token.object")
+        self.content = self.path.read_bytes()
+        self.mended = 0
+
+    def mend(self):
+        if self.path.stat().st_size == 0:
+            time.sleep(0.05)  # a host that lives is about to write it
+            if self.path.stat().st_size == 0:
+                self.path.write_bytes(self.content)
+                self.mended += 1
+
+
 def toml_for(tokens, extra=""):
     """The configuration of an agent with one module, SoftHSM, and each token's PIN from a file."""
     pins = "".join(f'[[module.pin]]\ntoken = "{label}"\nfile = "{tokens.pin_file}"\n' for label in tokens.labels)
     return (f'[agent]\ndiscover-modules = false\n{extra}\n[[module]]\nname = "softhsm"\npath = "{SOFTHSM}"\n'
             f'shared = true\nremovable = false\nenvironment = {{ SOFTHSM2_CONF = "{tokens.conf}" }}\n{pins}')
+
+
+def hosts_of(process):
+    """The token hosts of a running agent: its children, and theirs."""
+    found = []
+    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        try:
+            if b"signet-token-host" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+        except OSError:
+            pass  # it ended
+    return found
 
 
 class Agent:

@@ -4,8 +4,6 @@ What must hold: no version is ever released with two payloads, the ledger opens 
 or succeed, no role is stuck, no token host outlives its agent. SIGNET_KILLS and SIGNET_KILL_SEED change the run.
 """
 import collections
-import hashlib
-import json
 import os
 import random
 import signal
@@ -15,7 +13,8 @@ import time
 import unittest
 from pathlib import Path
 
-from agent_fixture import Agent, Scratch, SoftToken, toml_for
+from agent_fixture import Agent, Scratch, SoftToken, TokenObject, hosts_of, toml_for
+from made_metadata import digest_of, metadata, start_repository, statements
 from varlink_client import VarlinkError
 
 KILLS = int(os.environ.get("SIGNET_KILLS", "200"))
@@ -25,32 +24,6 @@ ROLES = {"targets": "ecdsa-p256", "snapshot": "ed25519", "timestamp": "rsa-2048"
 CLIENTS = 6
 # What a client may be told while tokens and agents die under it. Anything else is a finding.
 EXPECTED = {"VersionConflict", "Busy", "TokenFault", "TokenAbsent"}
-
-
-def canonical(value):
-    """OLPC's canonical JSON, as TUF signs it."""
-    if isinstance(value, dict):
-        return "{" + ",".join(canonical(k) + ":" + canonical(value[k]) for k in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(canonical, value)) + "]"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return json.dumps(value)
-
-
-def digest_of(text):
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def metadata(role, version, variant):
-    """`variant` changes the bytes and nothing else."""
-    content = {"_type": role, "expires": f"2035-01-01T00:00:{variant:02}Z", "spec_version": "1.0.31", "version": version}
-    if role == "targets":
-        content["targets"] = {}
-    else:
-        below = "targets.json" if role == "snapshot" else "snapshot.json"
-        content["meta"] = {below: {"version": 1}}
-    return canonical(content)
 
 
 class Released:
@@ -130,35 +103,6 @@ class Client(threading.Thread):
             self.released.find("a released payload comes without its signatures")
 
 
-class TokenObject:
-    """SoftHSM empties its token.object and writes it anew at each login; a kill in between leaves it empty for good. That is
-    the token's death, not the agent's: it gets its file back."""
-
-    def __init__(self, directory):
-        (self.path,) = directory.glob("tokens/*/token.object")
-        self.content = self.path.read_bytes()
-        self.mended = 0
-
-    def mend(self):
-        if self.path.stat().st_size == 0:
-            time.sleep(0.05)  # a host that lives is about to write it
-            if self.path.stat().st_size == 0:
-                self.path.write_bytes(self.content)
-                self.mended += 1
-
-
-def hosts_of(process):
-    """The token hosts of a running agent: its children, and theirs."""
-    found = []
-    for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-        try:
-            if b"signet-token-host" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(int(pid))
-        except OSError:
-            pass  # it ended
-    return found
-
-
 def is_running(pid):
     try:
         return b"signet-token-host" in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -176,26 +120,9 @@ class KillTest(unittest.TestCase):
         self.hosts = set()
         self.agent.start()
         self.addCleanup(self.agent.stop)
-        self.start_repository()
-        self.token_object = TokenObject(tokens.directory)
-
-    def start_repository(self):
         with self.agent.connect(timeout=120) as connection:
-            shown = {}
-            for name, algorithm in {"root": "ecdsa-p256", **ROLES}.items():
-                connection.call("GenerateKey", token="killed", name=name, algorithm=algorithm, uses=["tuf"])
-                shown[name] = connection.call("ShowKey", key=name)
-            ids = {name: key["key"]["tufKeyid"] for name, key in shown.items()}
-            root = {"_type": "root", "consistent_snapshot": True, "expires": "2035-01-01T00:00:00Z",
-                    "keys": {ids[name]: key["tuf"] for name, key in shown.items()},
-                    "roles": {name: {"keyids": [ids[name]], "threshold": 1} for name in shown},
-                    "spec_version": "1.0.31", "version": 1}
-            connection.call("CreateRepository", name=REPOSITORY, format="tuf")
-            reply = connection.call("SignMetadata", repository=REPOSITORY, role="root", format="tuf",
-                                    signed=canonical(root))
-            signatures = [entry["signature"] for entry in reply["result"]["results"]]
-            file = json.dumps({"signatures": signatures, "signed": root})
-            connection.call("ObserveMetadata", repository=REPOSITORY, role="root", metadata=file)
+            start_repository(connection, "killed", REPOSITORY, ROLES)
+        self.token_object = TokenObject(tokens.directory)
 
     def kill_host(self):
         hosts = hosts_of(self.agent.process)
@@ -284,16 +211,11 @@ class KillTest(unittest.TestCase):
         """The agent, started once more, has an outcome for every intent, and one payload for every version."""
         self.kill_agent()
         self.start_agent()
-        statements = []
         with self.agent.connect() as connection:
-            while True:
-                batch = connection.call("ReadLedger", first=len(statements) + 1, limit=1000)["records"]
-                if not batch:
-                    break
-                statements += [json.loads(record["statement"]) for record in batch]
-        self.assertEqual([s["sequence"] for s in statements], list(range(1, len(statements) + 1)))
-        intents = {s["sequence"] for s in statements if s["kind"] == "sign.intent"}
-        outcomes = [s["body"] for s in statements if s["kind"] == "sign.outcome"]
+            recorded_so_far = statements(connection)
+        self.assertEqual([s["sequence"] for s in recorded_so_far], list(range(1, len(recorded_so_far) + 1)))
+        intents = {s["sequence"] for s in recorded_so_far if s["kind"] == "sign.intent"}
+        outcomes = [s["body"] for s in recorded_so_far if s["kind"] == "sign.outcome"]
         self.assertEqual(collections.Counter(o["intent"] for o in outcomes), collections.Counter(intents))
         recorded = collections.defaultdict(set)
         for outcome in outcomes:

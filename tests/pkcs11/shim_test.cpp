@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -36,9 +37,9 @@ TEST_CASE("Rules are read") {
   CHECK((*rules)[2].first == 4);
   CHECK((*rules)[2].last == UINT64_MAX);
   CHECK((*rules)[3].first == 1);
-  for (const char* wrong :
-       {"C_Sign", "C_Sign 1", "C_Sign 1 fail", "C_Sign 1 fail x", "C_Sign 1 hang 3", "Sign 1 hang",
-        "C_Sign one hang", "C_Sign 1 explode", "C_Sign 1- hang", "C_Sign 1 fail 0x"})
+  for (const char* wrong : {"C_Sign", "C_Sign 1", "C_Sign 1 fail", "C_Sign 1 fail x", "C_Sign 1 hang 3",
+                            "Sign 1 hang", "C_Sign one hang", "C_Sign 1 explode", "C_Sign 1- hang",
+                            "C_Sign 1 fail 0x", "C_Sign % hang", "C_Sign 101% hang", "C_Sign x% hang"})
     CHECK_FALSE(parse_rules(wrong).has_value());
 }
 
@@ -53,6 +54,23 @@ TEST_CASE("Rules match by call and count; delays add up to the first other one")
   CHECK(matching_rules(rules, "C_Sign", 2)[2].argument == 2);
   REQUIRE(matching_rules(rules, "C_Sign", 3).size() == 2);
   CHECK(matching_rules(rules, "C_Sign", 3)[1].argument == 1);
+}
+
+TEST_CASE("A share of the calls is chosen without a pattern, the same ones every time") {
+  const auto rules = parse_rules("C_Sign 1% hang").value();
+  int chosen = 0, longest = 0, since = 0;
+  for (std::uint64_t count = 1; count <= 100000; ++count) {
+    ++since;
+    if (matching_rules(rules, "C_Sign", count).empty()) continue;
+    ++chosen;
+    longest = std::max(longest, since);
+    since = 0;
+  }
+  CHECK(chosen > 900);
+  CHECK(chosen < 1100);
+  CHECK(longest < 2000);
+  CHECK(matching_rules(parse_rules("C_Sign 0% hang").value(), "C_Sign", 1).empty());
+  CHECK(matching_rules(parse_rules("C_Sign 100% hang").value(), "C_Sign", 1).size() == 1);
 }
 
 TEST_CASE("Every call has a counter of its own") {

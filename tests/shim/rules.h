@@ -3,7 +3,7 @@
 // One rule a line, `#` starts a comment:
 //   CALL WHICH ACTION [ARGUMENT]
 // CALL: a Cryptoki function, e.g. C_Sign. WHICH: `2` (the second call since the counters were made), `2+`,
-// `2-5`, `*`. ACTION:
+// `2-5`, `*`, `1%` (about one call in a hundred, the same ones in every run). ACTION:
 //   delay MS       waits, then goes on with the next rule or the real call
 //   fail CKR       returns CKR (0x…) without the real call
 //   lose CKR       makes the real call, then returns CKR all the same
@@ -30,6 +30,7 @@ struct Rule {
   std::uint64_t first = 1, last = UINT64_MAX;  // of the call's count, from 1, both inclusive
   Action action = Action::Fail;
   std::uint64_t argument = 0;
+  std::uint64_t percent = 100;  // of the calls from first to last
 };
 
 // Nothing if a line cannot be read: the shim then makes every call fail, so that a typing error is seen.

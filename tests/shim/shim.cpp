@@ -80,13 +80,16 @@ Rule before(Call index) {
   const auto place = static_cast<std::size_t>(index);
   const std::string call(call_name(place));
   const std::uint64_t count = ++shim().counters->calls[place];
-  Rule nothing{call, 0, 0, Action::Delay, 0};
+  Rule nothing;
+  nothing.action = Action::Delay;
   const std::string control = read_file(shim().control);
   if (control.empty()) return nothing;
   const auto rules = parse_rules(control);
   if (!rules) {
     std::fprintf(stderr, "signet-fault-shim: %s has a line that cannot be read\n", shim().control.c_str());
-    return Rule{call, 0, 0, Action::Fail, CKR_GENERAL_ERROR};
+    Rule failing;
+    failing.argument = CKR_GENERAL_ERROR;
+    return failing;
   }
   for (const Rule& rule : matching_rules(*rules, call, count)) {
     if (rule.action == Action::Delay)

@@ -1,0 +1,1 @@
+"""An HSM across a network of the tests' own: network.py. What is tried on it: recovery_test.py, soak.py."""
