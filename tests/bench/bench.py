@@ -1,73 +1,105 @@
 #!/usr/bin/python3
-"""bench.py BUILD [SECONDS]: signatures per second through the whole agent, on SoftHSM: the median of three rounds, the
-kinds of keys and numbers of clients in turn within each round, so that a noisy machine is noisy for all of them alike."""
+"""Signet beside others that sign with the same keys, on this machine, in one run: see --help."""
+import argparse
+import datetime
 import json
 import os
-import statistics
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
-BUILD = Path(sys.argv[1])
-os.environ.setdefault("SIGNET_BIN_DIR", str(BUILD / "bin"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-
-from agent_fixture import Agent, Scratch, SoftToken, toml_for  # noqa: E402: needs the path and the variable above
-
-ALGORITHMS = ("ecdsa-p256", "ed25519", "rsa-2048")
-CLIENTS = (1, 16)
-ROUNDS = 3
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
 
 
-def measure(agent, key, clients, seconds):
-    done = subprocess.run([BUILD / "bench" / "agent_bench", agent.socket, key, str(clients), str(seconds)],
-                          capture_output=True, text=True)
-    if done.returncode != 0:
-        raise SystemExit(done.stderr)
-    return json.loads(done.stdout)
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description="Measures the agent beside the same PKCS#11 module in process, p11-kit server and "
+        "ssh-agent with the same keys: interleaved rounds, medians, ratios within a round, CPU time a signature by program.")
+    parser.add_argument("--short", action="store_true", help="what the goals need, in under 4 minutes")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds (3)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long each cell is measured (3; with --short 1)")
+    parser.add_argument("--only", metavar="SECTION,…", help="these sections: " + ", ".join(section_names()))
+    parser.add_argument("--algorithms", metavar="NAME,…", help="these keys: " + ", ".join(algorithm_names()))
+    parser.add_argument("--clients", metavar="N,…", help="these numbers of clients")
+    parser.add_argument("--peers", metavar="NAME,…", help="these peers: " + ", ".join(peer_names()))
+    parser.add_argument("--json", metavar="FILE", help="write all that was found there")
+    return parser.parse_args(arguments)
 
 
-def agent_cpu_seconds(agent):
-    """User and system time of the agent and its token hosts so far."""
-    ticks = 0
-    parents = {agent.process.pid}
-    for stat in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda p: int(p.parent.name)):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue  # ended since
-        pid, parent = int(stat.parent.name), int(fields[1])
-        if pid in parents or parent in parents:
-            parents.add(pid)
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+# Imported late: the fixture wants to know where the programs are.
+def section_names():
+    from sections import SECTIONS
+    return list(SECTIONS)
+
+
+def peer_names():
+    from stage import PEERS
+    return PEERS
+
+
+def algorithm_names():
+    from stage import ALGORITHMS
+    return ALGORITHMS
+
+
+def chosen(text, known, what):
+    """The names in a list with commas; all that are known when there is none."""
+    names = text.split(",") if text else list(known)
+    for name in names:
+        if name not in known:
+            sys.exit(f"There is no {what} \"{name}\". They are: {', '.join(known)}.")
+    return names
+
+
+def settle(options):
+    """What was left open, by the length of the run."""
+    options.seconds = options.seconds or (1 if options.short else 3)
+    everything = [1, 2, 4, 16, 64]
+    clients = {"ecdsa-p256": [1, 16, 64], "rsa-2048": [16], "ed25519": [16], "5 ms": [64]} if options.short else \
+        {"ecdsa-p256": everything, "rsa-2048": everything, "ed25519": everything, "5 ms": [1, 4, 16, 64]}
+    if options.clients:
+        clients = dict.fromkeys(clients, [int(number) for number in options.clients.split(",")])
+    options.clients = clients
+    options.algorithms = chosen(options.algorithms, algorithm_names(), "kind of key")
+    options.peers = chosen(options.peers, peer_names(), "peer")
+    options.sections = chosen(options.only, section_names(), "section")
+    return options
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0]}
+
+
+def commit():
+    done = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
 
 
 def main():
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    rows = {}
+    build = Path(sys.argv[1]).resolve()
+    os.environ["SIGNET_BIN_DIR"] = str(build / "bin")  # the fixture's
+    options = settle(parse_arguments(sys.argv[2:]))
+    from agent_fixture import Scratch
+    from goals import judge
+    from report import goals_table, isolation_table, rates_table
+    from results import Results
+    from sections import SECTIONS, Run
     with Scratch() as scratch:
-        tokens = SoftToken(scratch / "softhsm", "bench")
-        with Agent(scratch / "agent", toml_for(tokens)) as agent:
-            with agent.connect() as connection:
-                for algorithm in ALGORITHMS:
-                    connection.call("GenerateKey", token="bench", name=algorithm, algorithm=algorithm, uses=["message"])
-            for number in range(ROUNDS):
-                print(f"  round {number + 1} of {ROUNDS}", file=sys.stderr)
-                for algorithm in ALGORITHMS:
-                    for clients in CLIENTS:
-                        before = agent_cpu_seconds(agent)
-                        result = measure(agent, algorithm, clients, seconds)
-                        result["cpu_us"] = (agent_cpu_seconds(agent) - before) * 1e6 / result["signatures"]
-                        result["rate"] = result["signatures"] / result["seconds"]
-                        rows.setdefault((algorithm, clients), []).append(result)
-    print(f"Signatures of messages through the agent, SoftHSM, {os.cpu_count()} CPUs shared by clients, agent and token;"
-          f"\nmedians of {ROUNDS} rounds of {seconds} s\n")
-    print(f"{'key':12}{'clients':>8}{'per second':>12}{'p50 µs':>9}{'p99 µs':>9}{'agent CPU µs each':>20}")
-    for (algorithm, clients), results in rows.items():
-        middle = {name: statistics.median(r[name] for r in results) for name in ("rate", "p50_us", "p99_us", "cpu_us")}
-        print(f"{algorithm:12}{clients:>8}{middle['rate']:>12.0f}{middle['p50_us']:>9.0f}{middle['p99_us']:>9.0f}"
-              f"{middle['cpu_us']:>20.0f}")
+        run = Run(build, scratch, options)
+        run.document |= {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "commit": commit(),
+                         "machine": machine(), "rounds": options.rounds, "seconds": options.seconds}
+        for name in options.sections:
+            SECTIONS[name](run)
+    results = Results(run.document)
+    run.document["goals"] = judge(results)
+    lines = rates_table(results) + isolation_table(run.document) + goals_table(run.document["goals"])
+    print("\n".join(lines))
+    if options.json:
+        Path(options.json).write_text(json.dumps(run.document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

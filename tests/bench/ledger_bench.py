@@ -75,7 +75,8 @@ def commits(agent):
 
 def message_bench(agent, clients, seconds):
     before = commits(agent)
-    done = subprocess.run([BUILD / "bench" / "agent_bench", agent.socket, "message", str(clients), str(seconds)],
+    done = subprocess.run([BUILD / "bench" / "signet-load", "--agent", agent.socket, "--key", "message",
+                           "--clients", str(clients), "--seconds", str(seconds), "--warm-up", "0"],
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(done.stderr)

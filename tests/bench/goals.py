@@ -1,0 +1,62 @@
+"""What Signet shall reach, and whether a run did: ratios within the same run."""
+from collections import namedtuple
+
+# find(results) gives the number, or None when the run did not measure it. least/most: what is wanted.
+Goal = namedtuple("Goal", "what find least most")
+
+P256 = "ecdsa-p256"
+
+
+def place(clients, algorithm=P256, token="softhsm"):
+    return (token, algorithm, clients)
+
+
+def ratio(where, peer, other):
+    return lambda results: results.ratio(where, peer, other)
+
+
+def added_latency(results):
+    return results.difference(place(1), "signet", "in process", "p50_us")
+
+
+def agent_cpu(results):
+    return results.cpu(place(16), "signet", "signetd")
+
+
+def spread(results):
+    cell = results.cell(*place(64, token="5 ms"), "signet durable")
+    return None if cell is None else cell["p99_us"] / cell["p50_us"]
+
+
+def isolation(results):
+    ratios = sorted(found["ratio"] for found in results.document.get("isolation", []) if found["peer"] == "signet")
+    return ratios[len(ratios) // 2] if ratios else None
+
+
+GOALS = [
+    Goal("P-256, 16 clients: rate / p11-kit server's", ratio(place(16), "signet", "p11-kit"), 1.5, None),
+    Goal("P-256, 16 clients: rate / ssh-agent's", ratio(place(16), "signet", "ssh-agent"), 7, None),
+    Goal("P-256, 16 clients: rate / in process", ratio(place(16), "signet", "in process"), 0.5, None),
+    Goal("P-256, 64 clients, durable: rate / in process", ratio(place(64), "signet durable", "in process"), 0.33, None),
+    Goal("P-256, 64 clients, durable: rate / ssh-agent's", ratio(place(64), "signet durable", "ssh-agent"), 5, None),
+    Goal("RSA-2048, 16 clients: rate / in process", ratio(place(16, "rsa-2048"), "signet", "in process"), 0.93, None),
+    Goal("P-256, one client: median latency over in process, µs", added_latency, None, 110),
+    Goal("P-256, one client: median latency / p11-kit server's",
+         lambda results: results.ratio(place(1), "signet", "p11-kit", "p50_us"), None, 1),
+    Goal("P-256, 16 clients: signetd's CPU a signature, µs", agent_cpu, None, 30),
+    Goal("5 ms, 64 clients, durable: rate / in process", ratio(place(64, token="5 ms"), "signet durable", "in process"), 0.93, None),
+    Goal("5 ms, 64 clients, durable: p99 / median", spread, None, 2),
+    Goal("beside a token of 300 ms: rate / alone", isolation, 0.95, None),
+]
+
+
+def judge(results):
+    judged = []
+    for goal in GOALS:
+        found = goal.find(results)
+        reached = None
+        if found is not None:
+            reached = (goal.least is None or found >= goal.least) and (goal.most is None or found <= goal.most)
+        wanted = f"≥ {goal.least}" if goal.least is not None else f"≤ {goal.most}"
+        judged.append({"what": goal.what, "wanted": wanted, "found": found, "reached": reached})
+    return judged

@@ -1,0 +1,50 @@
+// Clients of signetd, as libsignet makes them.
+#include <cstring>
+
+#include "client/signet.h"
+#include "tests/bench/load/signer.h"
+
+namespace signet::bench {
+
+Bytes make_message(int client, std::uint64_t number) {
+  Bytes message(kMessageSize);
+  std::memcpy(message.data(), &number, sizeof number);
+  std::memcpy(message.data() + sizeof number, &client, sizeof client);
+  return message;
+}
+
+namespace {
+
+class AgentSigner : public Signer {
+ public:
+  AgentSigner(client::Agent agent, const AgentTarget& target, int client)
+      : agent_(std::move(agent)), client_(client) {
+    call_.key = target.key;
+  }
+
+  Result<void> sign(std::uint64_t number) override {
+    call_.message = make_message(client_, number);
+    const auto signature = agent_.sign_message(call_);
+    if (!signature) return signature.error();
+    return {};
+  }
+
+ private:
+  client::Agent agent_;
+  client::SignMessageCall call_;
+  int client_;
+};
+
+}  // namespace
+
+SignerMaker agent_signers(AgentTarget target) {
+  return [target = std::move(target)](int client) -> Result<std::unique_ptr<Signer>> {
+    client::ConnectOptions where;
+    where.socket = target.socket;
+    auto agent = client::Agent::connect(where);
+    if (!agent) return agent.error();
+    return std::unique_ptr<Signer>(std::make_unique<AgentSigner>(std::move(*agent), target, client));
+  };
+}
+
+}  // namespace signet::bench
