@@ -82,6 +82,11 @@ def toml_for(tokens, extra=""):
             f'shared = true\nremovable = false\nenvironment = {{ SOFTHSM2_CONF = "{tokens.conf}" }}\n{pins}')
 
 
+def preload(library):
+    """LD_PRELOAD's value for signetd: where the build has its ASan runtime in a library, that wants to come first."""
+    return ":".join(filter(None, (os.environ.get("SIGNET_ASAN_RUNTIME"), str(library))))
+
+
 def hosts_of(process):
     """The token hosts of a running agent: its children, and theirs."""
     found = []

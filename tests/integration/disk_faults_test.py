@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from agent_fixture import BIN, Agent, Scratch, SoftToken, toml_for
+from agent_fixture import BIN, Agent, Scratch, SoftToken, preload, toml_for
 from varlink_client import VarlinkError
 
 SHIM = BIN.parent / "lib" / "signet-disk-shim.so"
@@ -138,7 +138,7 @@ class FailingDisk(DiskCase):
     def setUp(self):
         super().setUp()
         self.control = self.scratch / "disk"
-        self.start(LD_PRELOAD=SHIM, SIGNET_DISK_CONTROL=self.control,
+        self.start(LD_PRELOAD=preload(SHIM), SIGNET_DISK_CONTROL=self.control,
                    SIGNET_DISK_PATH=self.scratch / "agent" / "state" / "ledger.db")
 
     def set(self, word):
