@@ -131,6 +131,7 @@ class Daemon {
   ServiceSettings settings() const {
     ServiceSettings settings;
     settings.verify_every_message = config_.verify_every_message;
+    settings.message_record_delay = config_.message_record_delay;
     return settings;
   }
 

@@ -91,13 +91,29 @@ std::string observed(const json::object& body, const KeyNames&) {
   return words;
 }
 
+// What was asked of several at once; empty of one alone.
+std::vector<const json::object*> shared_signatures(const json::object& body) {
+  std::vector<const json::object*> found;
+  const json::value* const value = body.if_contains("signatures");
+  if (value == nullptr || !value->is_array()) return found;
+  for (const json::value& element : value->get_array())
+    if (element.is_object()) found.push_back(&element.get_object());
+  return found;
+}
+
 std::string message_intent(const json::object& body, const KeyNames& names) {
+  if (const auto shared = shared_signatures(body); !shared.empty()) {
+    return "asked to sign " + std::to_string(shared.size()) + " messages or digests, the first (sha256 " +
+           short_digest(text(*shared.front(), "digest")) + ") with " + names(text(*shared.front(), "key"));
+  }
   return "asked to sign a " + text(body, "input") + " (sha256 " + short_digest(text(body, "digest")) +
          ") with " + names(text(body, "key"));
 }
 
 std::string message_outcome(const json::object& body, const KeyNames&) {
-  return record_outcome(body) + of_record(body);
+  const auto signature = number(body, "signature");
+  return record_outcome(body) + (signature ? ", signature " + std::to_string(*signature) : "") +
+         of_record(body);
 }
 
 std::string enrolled(const json::object& body, const KeyNames&) {
@@ -184,6 +200,7 @@ std::optional<std::int64_t> record_intent(const json::object& body) {
 
 std::vector<std::string> record_keys(const json::object& body) {
   std::vector<std::string> found{text(body, "fingerprint"), text(body, "key")};
+  for (const json::object* shared : shared_signatures(body)) found.push_back(text(*shared, "key"));
   for (const char* list : {"keys", "signed", "failed"}) {
     const auto more = texts(body, list);
     found.insert(found.end(), more.begin(), more.end());

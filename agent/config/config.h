@@ -94,6 +94,8 @@ constexpr std::string_view to_string(SinkConfig::Kind kind) {
 
 enum class LogFormat { Text, Json };
 
+inline constexpr std::chrono::milliseconds kMostMessageRecordDelay(1000);
+
 struct Config {
   bool system = false;  // [agent] mode = "system": root-owned module paths only, group socket
   std::optional<std::filesystem::path> socket, state, policy;
@@ -101,6 +103,8 @@ struct Config {
   LogFormat log_format = LogFormat::Text;
   bool discover_modules = true;  // never in system mode
   std::vector<ModuleConfig> modules;
+  // How long the record of a message's signature may be behind it; 0: it is durable before that leaves.
+  std::chrono::milliseconds message_record_delay{0};
   bool verify_every_message = false;  // else: first use of a fresh key handle, and always on removable tokens
   Limits limits;
   std::vector<SinkConfig> sinks;

@@ -20,8 +20,8 @@ using Names = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 7> kRootKeys{"agent",      "log",  "limits", "pinentry",
                                                     "checkpoint", "sink", "module"};
-constexpr std::array<std::string_view, 6> kAgentKeys{"mode",   "socket",           "state",
-                                                     "policy", "discover-modules", "verify-every-message"};
+constexpr std::array<std::string_view, 7> kAgentKeys{
+    "mode", "socket", "state", "policy", "discover-modules", "verify-every-message", "message-record-delay"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
 constexpr std::array<std::string_view, 9> kLimitKeys{
     "frame-size",      "metadata-frame-size", "large-frames-per-uid", "connections",   "connections-per-uid",
@@ -60,6 +60,10 @@ void read_agent(ConfigFault& fault, const toml::value& value, Config& config) {
     table.fail("discover-modules",
                "must be false in system mode: only modules that are named here are loaded.");
   table.read("verify-every-message", config.verify_every_message);
+  table.read("message-record-delay", config.message_record_delay);
+  if (config.message_record_delay > kMostMessageRecordDelay)
+    table.fail("message-record-delay",
+               "is above \"1s\": so much of what was signed could be missing from the ledger after a crash.");
 }
 
 void read_log(ConfigFault& fault, const toml::value& value, Config& config) {

@@ -1,12 +1,7 @@
 // SignMessage: bytes or a digest that the agent cannot read, for keys that are enrolled for that.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 
 #include "agent/service/authorisation.h"
-#include "agent/service/begun_call.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
 #include "agent/service/token_signing.h"
@@ -119,23 +114,6 @@ boost::json::object statement(const SignMessageCall& call) {
           {"digest", call.is_digest ? to_hex(call.content) : sha256_hex(call.content)}};
 }
 
-// The outcome's record is not waited for: the intent is durable already, and says that a signature may have
-// left.
-void record_outcome(ServiceState& state, Ledger& ledger, std::int64_t intent, const std::string& outcome,
-                    Requester who) {
-  boost::json::object result{{"intent", intent}, {"outcome", outcome}};
-  boost::asio::co_spawn(
-      state.executor,
-      [&ledger, result = std::move(result), who]() mutable -> awaitable<void> {
-        boost::json::object detail;
-        const auto written =
-            co_await ledger.record_later("message-outcome", std::move(result), std::move(detail), who);
-        if (!written)
-          spdlog::error("The outcome of a signature was not recorded: {}", written.error().message);
-      },
-      boost::asio::detached);
-}
-
 awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCall& call, Bytes input,
                                        Waiting waiting) {
   const KeyLocation location = key_location(*call.entry, *call.key);
@@ -213,29 +191,28 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
   const auto allowed = co_await authorise_message(state, *parsed, *identity);
   if (!allowed) co_return allowed.error();
   if (const auto spent = co_await state.identification.spend(*identity); !spent) co_return spent.error();
-  const Requester who = requester(call.peer);
-  boost::json::object detail;
-  auto public_statement = statement(*parsed);
-  if (identity->token()) public_statement["identity"] = identity->statement();
+  MessageIntent intent;
+  intent.statement = statement(*parsed);
+  intent.alone = identity->token().has_value();
+  if (intent.alone) intent.statement["identity"] = identity->statement();
+  intent.who = requester(call.peer);
   // The record and the signature are made at the same time: what counts is that the intent is durable before
   // the signature leaves.
-  BegunCall<Result<std::int64_t>> recording(
-      state.executor,
-      (*ledger)->record("message-intent", std::move(public_statement), std::move(detail), who));
+  const MessageRecorder::Entry entry = state.messages.begin(**ledger, std::move(intent));
   Waiting waiting = message_waiting(state, call.events, *parsed, *identity, *allowed);
   const auto signature = co_await sign_on_token(state, *parsed, std::move(*input), std::move(waiting));
-  const Result<std::int64_t> intent = co_await recording.result();
-  if (!intent) co_return intent.error();
-  if (!signature) {
-    const Error error = signature.error();
-    record_outcome(state, **ledger, *intent, std::string(short_name(error.name)), who);
-    co_return error;
+  state.messages.ended(entry, signature ? "signed" : std::string(short_name(signature.error().name)));
+  boost::json::value record;
+  if (!signature || state.messages.record_before_release(entry)) {
+    const Result<std::int64_t> sequence = co_await state.messages.recorded(entry);
+    if (!sequence) co_return sequence.error();
+    record = *sequence;
   }
-  record_outcome(state, **ledger, *intent, "signed", who);
+  if (!signature) co_return signature.error();
   boost::json::object reply{{"signature", to_base64(*signature)},
                             {"scheme", to_string(parsed->scheme)},
                             {"event", nullptr},
-                            {"record", *intent}};
+                            {"record", std::move(record)}};
   co_return reply;
 }
 

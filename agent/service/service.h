@@ -25,7 +25,10 @@ class Service {
 
   MethodTable methods();
 
-  void configure(const ServiceSettings& settings) { state_.settings = settings; }
+  void configure(const ServiceSettings& settings) {
+    state_.settings = settings;
+    state_.messages.set_delay(settings.message_record_delay);
+  }
   // Not null. For the calls that begin afterwards, and for what is judged again after a person was asked.
   void set_policy(LoadedPolicyPtr policy);
   void ask_through(AskPerson ask_person) { state_.ask_person = std::move(ask_person); }

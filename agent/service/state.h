@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "agent/policy/policy_file.h"
 #include "agent/service/approval_watch.h"
 #include "agent/service/key_book.h"
+#include "agent/service/message_recorder.h"
 #include "agent/service/metadata_cache.h"
 #include "agent/sinks/record_feed.h"
 #include "agent/sinks/sink_pump.h"
@@ -36,6 +38,7 @@ using AskPerson = std::function<boost::asio::awaitable<Result<void>>(Confirmatio
 // What SIGHUP may change.
 struct ServiceSettings {
   bool verify_every_message = false;
+  std::chrono::milliseconds message_record_delay{0};  // MessageRecorder::set_delay
 };
 
 struct ServiceState {
@@ -65,6 +68,7 @@ struct ServiceState {
   // Gone with the state: what waits on the loop looks for it before it uses the state again.
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
   KeyBook keys;
+  MessageRecorder messages{executor};
   MetadataCache metadata;
   ApprovalWatch approval_watch{executor};  // told of every approval and denial
   std::set<std::string> names_in_use;      // of keys that are being generated or enrolled right now

@@ -49,9 +49,11 @@ class DiskCase(unittest.TestCase):
         self.scratch = self.enterContext(Scratch())
         self.tokens = SoftToken(self.scratch / "softhsm", "t")
 
+    SETTINGS = ""  # of [agent]
+
     def start(self, **environment):
         command = ["env", *(f"{name}={value}" for name, value in environment.items())]
-        self.agent = Agent(self.scratch / "agent", toml_for(self.tokens), command=command)
+        self.agent = Agent(self.scratch / "agent", toml_for(self.tokens, self.SETTINGS), command=command)
         self.addCleanup(self.agent.stop)
 
     def prepare(self):
@@ -224,6 +226,30 @@ class DamagedPage(DiskCase):
         self.assertEqual(kept.read_bytes(), damaged)
         self.agent.start(ledger=False)
         self.assertIsNone(self.sign())  # messages have no versions to forget
+
+
+@unittest.skipUnless(SHIM.exists(), "the disk shim is not built")
+class RecordsBehindTheirSignatures(FailingDisk):
+    """message-record-delay: the disk's fault is noticed within the delay, and no signature leaves after that."""
+
+    SETTINGS = 'message-record-delay = "20ms"'
+
+    def test_every_fault_withholds_the_signature_says_why_and_passes(self):
+        self.prepare()
+        for word, why in FAULTS:
+            with self.subTest(word):
+                self.assertIsNone(self.sign())
+                time.sleep(0.2)
+                self.set(word)
+                self.sign()  # may leave: its record is to come
+                time.sleep(0.2)
+                for _ in range(5):
+                    refused = self.sign()
+                    self.assertIsNotNone(refused)
+                    self.assertEqual(refused[:2], ("LedgerUnavailable", why))
+                self.set("none")
+                self.check_recovers(5)
+        self.check_ledger_is_whole()
 
 
 if __name__ == "__main__":

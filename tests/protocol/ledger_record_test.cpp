@@ -47,7 +47,15 @@ TEST_CASE("records in words") {
         "CONTRADICTS what was released here");
   CHECK(line("message-intent", R"({"key":")" + kKey + R"(","input":"digest","digest":")" + kDigest + "\"}") ==
         "asked to sign a digest (sha256 aaaaaaaa) with alice");
+  const std::string one = R"({"key":")" + kKey + R"(","input":"message","digest":")" + kDigest + "\"}";
+  const std::string two = R"({"key":")" + kOther + R"(","input":"message","digest":")" + kDigest + "\"}";
+  CHECK(line("message-intent", R"({"signatures":[)" + one + "," + two + "]}") ==
+        "asked to sign 2 messages or digests, the first (sha256 aaaaaaaa) with alice");
+  CHECK(record_keys(boost::json::parse(R"({"signatures":[)" + two + "," + one + ",7]}").as_object()) ==
+        std::vector<std::string>{kKey, kOther});
   CHECK(line("message-outcome", R"({"intent":3,"outcome":"signed"})") == "signed (record 3)");
+  CHECK(line("message-outcome", R"({"intent":3,"outcome":"TokenFault","signature":2})") ==
+        "TokenFault, signature 2 (record 3)");
   CHECK(line("key.enrol", R"({"name":"k","algorithm":"ed25519","uses":["message","digest"]})") ==
         "enrolled the key k (ed25519) for message, digest");
   CHECK(line("pin.outcome", R"({"token":"t","result":"refused"})") == "the token t refused the PIN");

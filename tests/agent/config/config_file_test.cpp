@@ -44,6 +44,7 @@ socket = "/run/a.sock"
 state = "/var/lib/a"
 policy = "/etc/p.toml"
 verify-every-message = true
+message-record-delay = "1s"
 [log]
 level = "debug"
 format = "json"
@@ -95,6 +96,7 @@ path = "/usr/lib/two.so"
   CHECK(config->state == "/var/lib/a");
   CHECK(config->policy == "/etc/p.toml");
   CHECK(config->verify_every_message);
+  CHECK(config->message_record_delay == std::chrono::milliseconds(1000));
   CHECK(config->log_level == "debug");
   CHECK(config->log_format == signet::LogFormat::Json);
   CHECK(config->limits.frame_size == 8192);
@@ -149,6 +151,8 @@ TEST_CASE("a bad configuration names its file, line and key, and what to write")
       {"[agent]\nsocket = \"here.sock\"\n", "signet.toml:2: agent.socket: ", "absolute"},
       {"[agent]\nmode = \"system\"\ndiscover-modules = true\n",
        "signet.toml:3: agent.discover-modules: ", "false"},
+      {"[agent]\nmessage-record-delay = \"1001ms\"\n",
+       "signet.toml:2: agent.message-record-delay: ", "above \"1s\""},
       {"[agent]\nverify-every-message = \"yes\"\n",
        "signet.toml:2: agent.verify-every-message: ", "true or false"},
       {"[agent]\nshared-keys = [\"ci\"]\n", "signet.toml:2: agent.shared-keys: ", "not known"},

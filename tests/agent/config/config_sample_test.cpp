@@ -32,6 +32,7 @@ TEST_CASE("the sample loads, and shows the defaults") {
   CHECK(config->discover_modules == defaults.discover_modules);
   CHECK(config->log_level == defaults.log_level);
   CHECK(config->verify_every_message == defaults.verify_every_message);
+  CHECK(config->message_record_delay == defaults.message_record_delay);
   CHECK(config->limits.frame_size == defaults.limits.frame_size);
   CHECK(config->limits.metadata_frame_size == defaults.limits.metadata_frame_size);
   CHECK(config->limits.large_frames_per_uid == defaults.limits.large_frames_per_uid);
