@@ -25,6 +25,9 @@ def parse_arguments(arguments):
     parser.add_argument("--clients", metavar="N,…", help="these numbers of clients")
     parser.add_argument("--peers", metavar="NAME,…", help="these peers: " + ", ".join(peer_names()))
     parser.add_argument("--json", metavar="FILE", help="write all that was found there")
+    parser.add_argument("--write-docs", nargs="?", const=HERE.parent.parent / "docs" / "performance.md", metavar="FILE",
+                        help="write the tables and the plot into docs/performance.md, or another file with its markers")
+    parser.add_argument("--growth", metavar="RECORDS,KEYS", help="how far the ledger grows (1000000,10000; --short: 100000,2000)")
     return parser.parse_args(arguments)
 
 
@@ -62,6 +65,7 @@ def settle(options):
     if options.clients:
         clients = dict.fromkeys(clients, [int(number) for number in options.clients.split(",")])
     options.clients = clients
+    options.growth = [int(number) for number in (options.growth or ("100000,2000" if options.short else "1000000,10000")).split(",")]
     options.algorithms = chosen(options.algorithms, algorithm_names(), "kind of key")
     options.peers = chosen(options.peers, peer_names(), "peer")
     options.sections = chosen(options.only, section_names(), "section")
@@ -84,8 +88,9 @@ def main():
     os.environ["SIGNET_BIN_DIR"] = str(build / "bin")  # the fixture's
     options = settle(parse_arguments(sys.argv[2:]))
     from agent_fixture import Scratch
+    from docs import write_docs
     from goals import judge
-    from report import goals_table, isolation_table, rates_table
+    from report import as_text, tables
     from results import Results
     from sections import SECTIONS, Run
     with Scratch() as scratch:
@@ -96,10 +101,11 @@ def main():
             SECTIONS[name](run)
     results = Results(run.document)
     run.document["goals"] = judge(results)
-    lines = rates_table(results) + isolation_table(run.document) + goals_table(run.document["goals"])
-    print("\n".join(lines))
+    print("\n\n".join(as_text(table) for table in tables(results)))
     if options.json:
         Path(options.json).write_text(json.dumps(run.document, indent=1) + "\n")
+    if options.write_docs:
+        write_docs(results, Path(options.write_docs))
 
 
 if __name__ == "__main__":

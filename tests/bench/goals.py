@@ -1,4 +1,5 @@
 """What Signet shall reach, and whether a run did: ratios within the same run."""
+import statistics
 from collections import namedtuple
 
 # find(results) gives the number, or None when the run did not measure it. least/most: what is wanted.
@@ -11,8 +12,8 @@ def place(clients, algorithm=P256, token="softhsm"):
     return (token, algorithm, clients)
 
 
-def ratio(where, peer, other):
-    return lambda results: results.ratio(where, peer, other)
+def ratio(where, peer, other, name="rate"):
+    return lambda results: results.ratio(where, peer, other, name)
 
 
 def added_latency(results):
@@ -29,8 +30,20 @@ def spread(results):
 
 
 def isolation(results):
-    ratios = sorted(found["ratio"] for found in results.document.get("isolation", []) if found["peer"] == "signet")
-    return ratios[len(ratios) // 2] if ratios else None
+    ratios = [found["ratio"] for found in results.document.get("isolation", []) if found["peer"] == "signet"]
+    return statistics.median(ratios) if ratios else None
+
+
+def memory(name, divisor=1):
+    def find(results):
+        found = results.document.get("memory", {}).get(name)
+        return None if found is None else found["median"] / divisor
+    return find
+
+
+def growth(name):
+    """How the agent's CPU time a signature relates to that with a small ledger."""
+    return lambda results: results.growth_ratio(name)
 
 
 GOALS = [
@@ -41,12 +54,17 @@ GOALS = [
     Goal("P-256, 64 clients, durable: rate / ssh-agent's", ratio(place(64), "signet durable", "ssh-agent"), 5, None),
     Goal("RSA-2048, 16 clients: rate / in process", ratio(place(16, "rsa-2048"), "signet", "in process"), 0.93, None),
     Goal("P-256, one client: median latency over in process, µs", added_latency, None, 110),
-    Goal("P-256, one client: median latency / p11-kit server's",
-         lambda results: results.ratio(place(1), "signet", "p11-kit", "p50_us"), None, 1),
+    Goal("P-256, one client: median latency / p11-kit server's", ratio(place(1), "signet", "p11-kit", "p50_us"), None, 1),
     Goal("P-256, 16 clients: signetd's CPU a signature, µs", agent_cpu, None, 30),
     Goal("5 ms, 64 clients, durable: rate / in process", ratio(place(64, token="5 ms"), "signet durable", "in process"), 0.93, None),
     Goal("5 ms, 64 clients, durable: p99 / median", spread, None, 2),
     Goal("beside a token of 300 ms: rate / alone", isolation, 0.95, None),
+    Goal("signetd, idle: MiB", memory("signetd_kib", 1024), None, 8),
+    Goal("a host with SoftHSM, idle: MiB", memory("host_kib", 1024), None, 8),
+    Goal("an idle connection of 1,000: KiB", memory("connection_bytes", 1024), None, 4),
+    Goal("cold start to the first signature: ms", memory("cold_start_ms"), None, 40),
+    Goal("agent's CPU a signature, many records / few", growth("many records"), None, 1.1),
+    Goal("agent's CPU a signature, many keys / few", growth("many keys"), None, 1.1),
 ]
 
 

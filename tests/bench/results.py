@@ -22,13 +22,13 @@ class Results:
         cell = self.cell(*place, peer)
         return None if cell is None else cell[name]
 
-    def ratio(self, place, peer, other, name="rate", factor=1):
+    def ratio(self, place, peer, other, name="rate"):
         """The median over the rounds of peer / other."""
         ours, theirs = self.cell(*place, peer), self.cell(*place, other)
         if ours is None or theirs is None:
             return None
-        return factor * statistics.median(mine[name] / his[name]
-                                          for mine, his in zip(ours["rounds"], theirs["rounds"], strict=True))
+        return statistics.median(mine[name] / his[name]
+                                 for mine, his in zip(ours["rounds"], theirs["rounds"], strict=True))
 
     def difference(self, place, peer, other, name):
         ours, theirs = self.cell(*place, peer), self.cell(*place, other)
@@ -40,3 +40,11 @@ class Results:
         """CPU microseconds a signature of the programs and threads whose name begins so."""
         cell = self.cell(*place, peer)
         return None if cell is None else sum(time for program, time in cell["cpu_us"].items() if program.startswith(prefix))
+
+    def growth_ratio(self, name):
+        """The agent's CPU time a signature with this ledger / with the small one."""
+        found = self.document.get("growth")
+        if not found:
+            return None
+        return statistics.median(grown["agent_cpu_us"] / small["agent_cpu_us"]
+                                 for grown, small in zip(found[name]["rounds"], found["few of both"]["rounds"], strict=True))

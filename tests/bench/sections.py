@@ -3,6 +3,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 
+from costs import growth, memory, parts
 from measure import run_load, say, take_turns
 from peers import SshAgent
 from stage import ALGORITHMS, SLOW_TOKEN, all_peers, copied, make_store, signet
@@ -90,4 +91,4 @@ def isolated_rates(run, peer):
     return {"alone": alone, "beside": beside, "ratio": beside / alone}
 
 
-SECTIONS = {"rates": rates, "network": network, "isolation": isolation}
+SECTIONS = {"rates": rates, "network": network, "isolation": isolation, "growth": growth, "memory": memory, "parts": parts}

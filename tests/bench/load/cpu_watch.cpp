@@ -27,6 +27,16 @@ std::string first_line(const fs::path& path) {
   return line;
 }
 
+// The kernel cuts a program's name ("comm") at 15 bytes; its first argument has the whole one, most times.
+std::string program_name(const fs::path& process) {
+  const std::string cut = first_line(process / "comm");
+  std::string argument;
+  std::ifstream file(process / "cmdline");
+  std::getline(file, argument, '\0');
+  const std::string whole = fs::path(argument).filename();
+  return whole.starts_with(cut) ? whole : cut;
+}
+
 // Zero for a process that has ended.
 pid_t parent_of(pid_t pid) {
   const std::string stat = first_line("/proc/" + std::to_string(pid) + "/stat");
@@ -76,12 +86,12 @@ CpuWatch::~CpuWatch() {
 
 void CpuWatch::add_process(pid_t pid) {
   const fs::path process = "/proc/" + std::to_string(pid);
-  const std::string program = first_line(process / "comm");
+  const std::string program = program_name(process), cut = first_line(process / "comm");
   std::error_code gone;
   for (const auto& task : fs::directory_iterator(process / "task", gone)) {
     const std::string thread = first_line(task.path() / "comm");
     const int file = ::open((task.path() / "schedstat").c_str(), O_RDONLY | O_CLOEXEC);
-    if (file >= 0) threads_.push_back({thread == program ? program : program + "/" + thread, file});
+    if (file >= 0) threads_.push_back({thread == cut ? program : program + "/" + thread, file});
   }
 }
 
