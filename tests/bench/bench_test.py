@@ -13,8 +13,9 @@ HERE = Path(__file__).resolve().parent
 BUILD = Path(sys.argv[1])
 CLIENTS = ("1", "16", "64")
 BLOCKS = ("machine", "goals", "rates", "isolation", "growth", "memory", "parts", "plot")
-PEERS = {"in process", "p11-kit", "ssh-agent", "signet", "signet durable"}
-ONLY_HERE = {"ed25519": {"in process", "signet", "signet durable"}}  # what the other peers cannot
+AGENTS = {"signet", "signet grouped", "signet durable"}
+PEERS = {"in process", "p11-kit", "ssh-agent", *AGENTS}
+ONLY_HERE = {"ed25519": {"in process", *AGENTS}}  # what the other peers cannot
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -54,8 +55,8 @@ def check_documents(page):
     check("what people wrote" in text, "the page keeps its text")
     plot = xml.etree.ElementTree.parse(page.with_suffix(".svg")).getroot()
     bars = [box for box in plot.iter(f"{SVG}rect") if box.find(f"{SVG}title") is not None]
-    # For each number of clients: four peers on P-256, RSA and 5 ms; two on Ed25519.
-    check(len(bars) == (4 + 4 + 4 + 2) * len(CLIENTS), f"the plot has {len(bars)} bars")
+    # For each number of clients: all peers but the first on P-256, RSA and 5 ms; the agents on Ed25519.
+    check(len(bars) == (3 * (len(PEERS) - 1) + len(AGENTS)) * len(CLIENTS), f"the plot has {len(bars)} bars")
 
 
 def main():

@@ -16,14 +16,6 @@ def ratio(where, peer, other, name="rate"):
     return lambda results: results.ratio(where, peer, other, name)
 
 
-def added_latency(results):
-    return results.difference(place(1), "signet", "in process", "p50_us")
-
-
-def agent_cpu(results):
-    return results.cpu(place(16), "signet", "signetd")
-
-
 def spread(results):
     cell = results.cell(*place(64, token="5 ms"), "signet durable")
     return None if cell is None else cell["p99_us"] / cell["p50_us"]
@@ -46,16 +38,26 @@ def growth(name):
     return lambda results: results.growth_ratio(name)
 
 
+def message_goals(peer, how):
+    """What is wanted of message keys whose handle is verified."""
+    return [
+        Goal(f"P-256, 16 clients, {how}: rate / p11-kit server's", ratio(place(16), peer, "p11-kit"), 1.5, None),
+        Goal(f"P-256, 16 clients, {how}: rate / ssh-agent's", ratio(place(16), peer, "ssh-agent"), 7, None),
+        Goal(f"P-256, 16 clients, {how}: rate / in process", ratio(place(16), peer, "in process"), 0.5, None),
+        Goal(f"RSA-2048, 16 clients, {how}: rate / in process", ratio(place(16, "rsa-2048"), peer, "in process"), 0.93, None),
+        Goal(f"P-256, one client, {how}: median latency over in process, µs",
+             lambda results: results.difference(place(1), peer, "in process", "p50_us"), None, 110),
+        Goal(f"P-256, one client, {how}: median latency / p11-kit server's", ratio(place(1), peer, "p11-kit", "p50_us"), None, 1),
+        Goal(f"P-256, 16 clients, {how}: signetd's CPU a signature, µs",
+             lambda results: results.cpu(place(16), peer, "signetd"), None, 30),
+    ]
+
+
 GOALS = [
-    Goal("P-256, 16 clients: rate / p11-kit server's", ratio(place(16), "signet", "p11-kit"), 1.5, None),
-    Goal("P-256, 16 clients: rate / ssh-agent's", ratio(place(16), "signet", "ssh-agent"), 7, None),
-    Goal("P-256, 16 clients: rate / in process", ratio(place(16), "signet", "in process"), 0.5, None),
+    *message_goals("signet grouped", "grouped"),
+    *message_goals("signet", "default"),
     Goal("P-256, 64 clients, durable: rate / in process", ratio(place(64), "signet durable", "in process"), 0.33, None),
     Goal("P-256, 64 clients, durable: rate / ssh-agent's", ratio(place(64), "signet durable", "ssh-agent"), 5, None),
-    Goal("RSA-2048, 16 clients: rate / in process", ratio(place(16, "rsa-2048"), "signet", "in process"), 0.93, None),
-    Goal("P-256, one client: median latency over in process, µs", added_latency, None, 110),
-    Goal("P-256, one client: median latency / p11-kit server's", ratio(place(1), "signet", "p11-kit", "p50_us"), None, 1),
-    Goal("P-256, 16 clients: signetd's CPU a signature, µs", agent_cpu, None, 30),
     Goal("5 ms, 64 clients, durable: rate / in process", ratio(place(64, token="5 ms"), "signet durable", "in process"), 0.93, None),
     Goal("5 ms, 64 clients, durable: p99 / median", spread, None, 2),
     Goal("beside a token of 300 ms: rate / alone", isolation, 0.95, None),

@@ -1,7 +1,7 @@
 """A run's rates as an SVG: for each kind of key and token, what each peer reaches of the module in process."""
 from xml.sax.saxutils import escape
 
-COLOURS = {"p11-kit": "#8c8c8c", "ssh-agent": "#d18f3a", "signet": "#1f6fb2", "signet durable": "#123a5e"}
+COLOURS = {"p11-kit": "#8c8c8c", "ssh-agent": "#d18f3a", "signet grouped": "#5aa9e6", "signet": "#1f6fb2", "signet durable": "#123a5e"}
 REFERENCE = "in process"
 PANEL_WIDTH, PANEL_HEIGHT, GAP, MARGIN = 430, 190, 70, 46
 TOP = 1.25  # of the scale: peers may be faster than the module in process by noise

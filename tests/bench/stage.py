@@ -3,11 +3,11 @@ from agent_fixture import SoftToken
 from peers import TOKEN, InProcess, P11Kit, Signet, SshAgent, Token, copy_store
 
 ALGORITHMS = ("ecdsa-p256", "rsa-2048", "ed25519")
-PEERS = ("in process", "p11-kit", "ssh-agent", "signet", "signet durable")
+# The agent three times. "signet": its defaults; signatures that come together share a record, which is on disk before they
+# leave. "signet grouped": they leave before it. "signet durable": as by default, and each signature is verified.
+AGENTS = {"signet": "", "signet grouped": 'message-record-delay = "50ms"', "signet durable": "verify-every-message = true"}
+PEERS = ("in process", "p11-kit", "ssh-agent", *AGENTS)
 SLOW_TOKEN = "slow"
-# Message keys by default: the signature is verified when its key was found anew, the record is written in groups.
-# "durable": each signature is verified, and its record is on disk, before it leaves.
-DURABLE = "verify-every-message = true"
 
 
 def make_store(scratch):
@@ -52,7 +52,7 @@ def all_peers(stack, scratch, build, store, sessions, **delay):
                        ("ssh-agent", lambda where: SshAgent(where, [token("ssh-agent")]))):
         peers[name] = kind(scratch / f"peer-{name}")
         stack.callback(peers[name].close)
-    for name, settings in (("signet", ""), ("signet durable", DURABLE)):
+    for name, settings in AGENTS.items():
         short = name.replace(" ", "-")
         peers[name] = signet(stack, scratch / f"agent-{short}", token(short), sessions, settings)
     return peers
