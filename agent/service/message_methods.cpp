@@ -17,7 +17,8 @@ struct SignMessageCall {
   std::optional<PublicKey> key;
   SignatureScheme scheme = SignatureScheme::EcdsaSha256;
   bool is_digest = false;
-  Bytes content;  // the message or the digest
+  Bytes content;       // the message or the digest
+  std::string digest;  // SHA-256 of the message, or the digest; hexadecimal
 };
 
 bool has_use(const LedgerKey& key, std::string_view use) {
@@ -71,6 +72,7 @@ Result<SignMessageCall> parse_call(ServiceState& state, const boost::json::objec
   if (!content)
     return invalid_parameter(call.is_digest ? "digest" : "message", "This is not base64 (RFC 4648, padded).");
   call.content = std::move(*content);
+  call.digest = call.is_digest ? to_hex(call.content) : sha256_hex(call.content);
   call.entry = state.keys.find(*name);
   if (!call.entry)
     return Error{ErrorName::NotFound,
@@ -102,16 +104,15 @@ bool verifies(const SignMessageCall& call, BytesView raw) {
 
 // What a token's audience names: SHA-256 of the payload. A digest by another function says nothing of it.
 std::optional<std::string> payload_digest(const SignMessageCall& call) {
-  if (!call.is_digest) return sha256_hex(call.content);
-  if (call.scheme == SignatureScheme::EcdsaSha384) return std::nullopt;
-  return to_hex(call.content);
+  if (call.is_digest && call.scheme == SignatureScheme::EcdsaSha384) return std::nullopt;
+  return call.digest;
 }
 
 boost::json::object statement(const SignMessageCall& call) {
   return {{"key", call.entry->fingerprint},
           {"scheme", to_string(call.scheme)},
           {"input", call.is_digest ? "digest" : "message"},
-          {"digest", call.is_digest ? to_hex(call.content) : sha256_hex(call.content)}};
+          {"digest", call.digest}};
 }
 
 awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCall& call, Bytes input,
@@ -143,9 +144,9 @@ PolicyRequest message_request(const SignMessageCall& call, const Identity& ident
 Confirmation confirmation(const SignMessageCall& call) {
   Confirmation asked;
   asked.question = "Sign with the key " + call.entry->name + "?";
-  asked.details = call.is_digest ? "A digest, of what the agent cannot know: " + to_hex(call.content)
+  asked.details = call.is_digest ? "A digest, of what the agent cannot know: " + call.digest
                                  : "A message of " + std::to_string(call.content.size()) +
-                                       " bytes, SHA-256 " + sha256_hex(call.content);
+                                       " bytes, SHA-256 " + call.digest;
   return asked;
 }
 
@@ -160,8 +161,13 @@ Result<void> judge_message_again(const ServiceState& state, const SignMessageCal
 
 awaitable<Result<Verdict>> authorise_message(ServiceState& state, const SignMessageCall& parsed,
                                              const Identity& identity) {
-  auto verdict = co_await authorise(state, message_request(parsed, identity), confirmation(parsed));
-  if (!verdict || verdict->needs.confirm == Confirm::None) co_return verdict;
+  PolicyRequest request = message_request(parsed, identity);
+  // Most need nobody's agreement: what a person would be shown is made for those that do.
+  auto verdict = judge(state.policy->policy, request);
+  if (!verdict || (verdict->needs.confirm == Confirm::None && verdict->needs.approvals == 0))
+    co_return verdict;
+  verdict = co_await authorise(state, std::move(request), confirmation(parsed));
+  if (!verdict) co_return verdict;
   // A person thought about it.
   const auto again = judge_message_again(state, parsed, identity, *verdict);
   if (!again) co_return again.error();
@@ -186,11 +192,15 @@ awaitable<Reply> sign_message(ServiceState& state, Call call) {
   if (!parsed) co_return parsed.error();
   auto input = make_token_input(*parsed);
   if (!input) co_return input.error();
-  const auto identity = co_await identify(state, call, payload_digest(*parsed));
+  Result<Identity> identity = Identity(call.peer);
+  if (call.parameters.contains("identity"))
+    identity = co_await identify(state, call, payload_digest(*parsed));
   if (!identity) co_return identity.error();
   const auto allowed = co_await authorise_message(state, *parsed, *identity);
   if (!allowed) co_return allowed.error();
-  if (const auto spent = co_await state.identification.spend(*identity); !spent) co_return spent.error();
+  if (identity->token()) {
+    if (const auto spent = co_await state.identification.spend(*identity); !spent) co_return spent.error();
+  }
   MessageIntent intent;
   intent.statement = statement(*parsed);
   intent.alone = identity->token().has_value();

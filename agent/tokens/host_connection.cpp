@@ -1,10 +1,13 @@
 #include "agent/tokens/host_connection.h"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 
 namespace signet {
 
@@ -51,10 +54,22 @@ asio::awaitable<bool> HostConnection::fill(std::size_t size) {
   co_return true;
 }
 
+// A frame fits the socket's buffer, unless the host is behind: then Asio sends what is left.
+asio::awaitable<bool> HostConnection::send(BytesView frame) {
+  const ssize_t sent =
+      ::send(socket_.native_handle(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent == static_cast<ssize_t>(frame.size())) co_return true;
+  if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) co_return false;
+  if (sent > 0) frame = frame.subspan(static_cast<std::size_t>(sent));
+  boost::system::error_code failed;
+  co_await asio::async_write(socket_, asio::buffer(frame.data(), frame.size()),
+                             asio::redirect_error(asio::use_awaitable, failed));
+  co_return !failed;
+}
+
 asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
   const std::size_t index = request.index();
   const std::uint32_t id = next_id_++;
-  boost::system::error_code failed;
   {
     const auto frame = host::encode_request(id, request);
     if (!frame) {
@@ -65,10 +80,8 @@ asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
       fault.detail = frame.error().why;
       co_return fault;
     }
-    co_await asio::async_write(socket_, asio::buffer(*frame),
-                               asio::redirect_error(asio::use_awaitable, failed));
+    if (!co_await send(*frame)) co_return HostLost("the token host has ended");
   }
-  if (failed) co_return HostLost("the token host has ended");
 
   filled_ = 0;
   if (!co_await fill(host::kHeaderSize)) co_return HostLost("the token host has ended");
@@ -76,7 +89,7 @@ asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
   if (!header) co_return HostLost("the token host wrote what is no frame: " + header.error().why);
   if (header->id != id) co_return HostLost("the token host answered another request");
   const std::size_t size = host::kHeaderSize + header->length;
-  if (!co_await fill(size)) co_return HostLost("the token host has ended");
+  if (filled_ < size && !co_await fill(size)) co_return HostLost("the token host has ended");
   if (filled_ != size) co_return HostLost("the token host wrote more than one reply");
   auto decoded = host::decode_reply(*header, BytesView(buffer_).subspan(host::kHeaderSize, header->length));
   if (!decoded) co_return HostLost("the token host wrote what is no reply: " + decoded.error().why);

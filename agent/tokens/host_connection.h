@@ -48,6 +48,8 @@ class HostConnection {
   void shut_down() noexcept;
 
  private:
+  // False: the host has ended.
+  boost::asio::awaitable<bool> send(BytesView frame);
   boost::asio::awaitable<bool> fill(std::size_t size);
 
   boost::asio::local::stream_protocol::socket socket_;
