@@ -46,10 +46,16 @@ void HostConnection::shut_down() noexcept {
 asio::awaitable<bool> HostConnection::fill(std::size_t size) {
   if (buffer_.size() < size) buffer_.resize(size);
   while (filled_ < size) {
+    // Waited for first: Asio's read would try at once, in vain, since the token has yet to answer.
     boost::system::error_code failed;
-    const auto space = asio::buffer(buffer_.data() + filled_, buffer_.size() - filled_);
-    filled_ += co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, failed));
+    co_await socket_.async_wait(asio::socket_base::wait_read,
+                                asio::redirect_error(asio::use_awaitable, failed));
     if (failed) co_return false;
+    const ssize_t count =
+        ::recv(socket_.native_handle(), buffer_.data() + filled_, buffer_.size() - filled_, MSG_DONTWAIT);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+      co_return false;
+    if (count > 0) filled_ += static_cast<std::size_t>(count);
   }
   co_return true;
 }
