@@ -84,7 +84,7 @@ void RecordIndex::add(std::int64_t sequence, std::string_view time, std::string_
   std::string repository = record_repository(body), role = record_role(body);
   std::vector<std::string> keys = record_keys(body);
   const auto intent = record_intent(body);
-  if (intent && repository.empty()) {
+  if (intent && repository.empty() && keys.empty()) {  // it names its intent alone
     if (const auto row = read_one(database_, *intent)) {
       if (const auto asked = parse_record_statement(row->statement)) {
         repository = record_repository(asked->body);
