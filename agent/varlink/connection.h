@@ -36,6 +36,7 @@ struct ServerState {
   Signal gone;               // a connection is
   std::size_t leavings = 0;  // of connections and large frames, since memory was given back last
   bool draining = false;
+  WipedBuffer read_buffer;  // for one read at a time: wiped before anything else runs
 };
 
 // A frame above frame_size leaves as much behind as so many connections.
@@ -85,6 +86,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Reading.
   boost::asio::awaitable<void> read_loop();
   boost::asio::awaitable<bool> fill(FrameSplitter& splitter);
+  ssize_t receive(FrameSplitter& splitter);
   boost::asio::awaitable<void> reserve_large_frame();
   bool has_room() const;
   void enqueue(Incoming incoming);

@@ -91,18 +91,34 @@ awaitable<bool> Connection::fill(FrameSplitter& splitter) {
   boost::system::error_code ec;
   co_await socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ec));
   if (closed_ || ec) co_return false;
-  // Room is made only now: a connection that says nothing holds no buffer.
-  const std::span<char> room = splitter.prepare(splitter.large() ? kLargeReadSize : kReadSize);
-  const ssize_t count =
-      frame_late_ ? 0 : ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+  const ssize_t count = frame_late_ ? 0 : receive(splitter);
   if (count < 0) co_return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  splitter.commit(static_cast<std::size_t>(count));
   if (frame_late_) {
     Incoming fault;
     fault.fault = late_frame(state_->limits.frame_deadline);
     enqueue(std::move(fault));
   }
   co_return count > 0;
+}
+
+// One recv(): what it returns, and its errno. All connections read into one buffer and keep only what came,
+// so that an idle one holds no room for a read; the rest of a large frame goes straight to its place.
+ssize_t Connection::receive(FrameSplitter& splitter) {
+  if (splitter.large()) {
+    const std::span<char> room = splitter.prepare(kLargeReadSize);
+    const ssize_t count = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+    if (count > 0) splitter.commit(static_cast<std::size_t>(count));
+    return count;
+  }
+  WipedBuffer& shared = state_->read_buffer;
+  shared.resize(kReadSize);  // of the first read; it keeps its size
+  const ssize_t count = ::recv(socket_.native_handle(), shared.data(), shared.size(), MSG_DONTWAIT);
+  if (count <= 0) return count;
+  const auto size = static_cast<std::size_t>(count);
+  std::copy_n(shared.data(), size, splitter.prepare(size).data());
+  wipe_memory(shared.data(), size);
+  splitter.commit(size);
+  return count;
 }
 
 // Waits until this uid may have one more large frame in the agent. The client is not to blame for the wait:

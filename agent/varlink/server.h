@@ -55,7 +55,8 @@ class Server {
   boost::asio::steady_timer pause_, rest_;
   PeerRule rule_;
   std::shared_ptr<ServerState> state_;
-  bool starved_ = false;  // of file descriptors: logged once
+  std::size_t reserved_ = 0;  // connections that Asio has memory for
+  bool starved_ = false;      // of file descriptors: logged once
   std::chrono::steady_clock::time_point refusal_logged_;
   std::size_t refusals_unlogged_ = 0;
 };
