@@ -225,6 +225,22 @@ Result<std::vector<T>> only_list(const object& parameters, std::string_view name
   return reader.finish(std::move(values));
 }
 
+Result<IssuedCertificateInfo> read_issued(const object& json) {
+  FieldReader reader(json, "issued certificate");
+  IssuedCertificateInfo issued;
+  issued.kind = reader.text("kind");
+  issued.pem = reader.text("pem");
+  issued.fingerprint = reader.text("fingerprint");
+  issued.subject = reader.text("subject");
+  issued.serial = reader.optional_text("serial");
+  issued.not_before = reader.optional_text("notBefore");
+  issued.not_after = reader.optional_text("notAfter");
+  issued.notary = reader.optional_object("notary");
+  issued.notary_keyid = reader.optional_text("notaryKeyid");
+  issued.record = reader.number("record");
+  return reader.finish(std::move(issued));
+}
+
 }  // namespace
 
 Result<AgentStatus> read_status(const object& parameters) {
@@ -309,6 +325,10 @@ Result<MessageSignature> read_message_signature(const object& parameters) {
                             "The agent's signature is not base64. Check that signet and signetd fit.");
   signature.signature = std::move(*bytes);
   return reader.finish(std::move(signature));
+}
+
+Result<IssuedCertificateInfo> read_issued_certificate(const object& parameters) {
+  return only(parameters, "issued", read_issued);
 }
 
 Result<RecordPageInfo> read_record_page(const object& parameters) {

@@ -336,6 +336,21 @@ Result<MessageSignature> Agent::sign_message(const SignMessageCall& call, const 
   return then(state_->with_events("SignMessage", parameters, on_event), read_message_signature);
 }
 
+Result<IssuedCertificateInfo> Agent::issue_certificate(const IssueCertificateCall& call,
+                                                       const EventCallback& on_event) {
+  auto signing = state_->signing_parameters();
+  if (!signing) return signing.error();
+  object& parameters = *signing;
+  parameters["key"] = call.key;
+  parameters["kind"] = call.kind;
+  parameters["subject"] = strings(call.subject);
+  parameters["names"] = strings(call.names);
+  parameters["purposes"] = strings(call.purposes);
+  put_optional(parameters, "notBefore", call.not_before);
+  put_optional(parameters, "notAfter", call.not_after);
+  return then(state_->with_events("IssueCertificate", parameters, on_event), read_issued_certificate);
+}
+
 Result<std::vector<LedgerRecordInfo>> Agent::read_ledger(std::int64_t first, std::int64_t limit) {
   object parameters;
   parameters["first"] = first;

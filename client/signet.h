@@ -174,6 +174,16 @@ struct MessageSignature {
   std::optional<std::int64_t> record;  // sequence of its record
 };
 
+// A certificate or a request. notary, notary_keyid: what a Notary root has for it.
+struct IssuedCertificateInfo {
+  std::string kind;  // certificate, request
+  std::string pem, fingerprint, subject;
+  std::optional<std::string> serial, not_before, not_after;
+  std::optional<boost::json::object> notary;
+  std::optional<std::string> notary_keyid;
+  std::int64_t record = 0;  // sequence of its record
+};
+
 struct LedgerRecordInfo {
   std::int64_t sequence = 0;
   std::string time, statement;
@@ -265,6 +275,14 @@ struct SignMessageCall {
   std::string key;
   std::optional<Bytes> message, digest;  // exactly one
   std::optional<std::string> scheme;
+};
+
+struct IssueCertificateCall {
+  std::string key, kind;             // certificate, request
+  std::vector<std::string> subject;  // "CN=…", in the certificate's order
+  std::vector<std::string> names;    // "dns:…", "email:…", "uri:…", "ip:…"
+  std::vector<std::string> purposes;
+  std::optional<std::string> not_before, not_after;  // RFC 3339; a certificate has an end, a request neither
 };
 
 // The policy in force. source: its file, or "built-in".
@@ -368,6 +386,8 @@ class SIGNET_API Agent {
   // they fail at once where a person is needed.
   Result<SignedMetadata> sign_metadata(const SignMetadataCall& call, const EventCallback& on_event = {});
   Result<MessageSignature> sign_message(const SignMessageCall& call, const EventCallback& on_event = {});
+  Result<IssuedCertificateInfo> issue_certificate(const IssueCertificateCall& call,
+                                                  const EventCallback& on_event = {});
 
   Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
   Result<SignedCheckpointInfo> read_checkpoint();

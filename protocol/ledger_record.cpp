@@ -116,6 +116,17 @@ std::string message_outcome(const json::object& body, const KeyNames&) {
          of_record(body);
 }
 
+std::string certificate_intent(const json::object& body, const KeyNames& names) {
+  const std::string kind = text(body, "kind") == "request" ? "request for a certificate" : "certificate";
+  return "asked to sign a " + kind + " of " + names(text(body, "key")) + " for " + text(body, "subject");
+}
+
+std::string certificate_outcome(const json::object& body, const KeyNames&) {
+  const std::string digest = text(body, "certificate");
+  return record_outcome(body) + (digest.empty() ? "" : " (sha256 " + short_digest(digest) + ")") +
+         of_record(body);
+}
+
 std::string enrolled(const json::object& body, const KeyNames&) {
   std::string uses;
   for (const std::string& use : texts(body, "uses")) uses += (uses.empty() ? "" : ", ") + use;
@@ -159,6 +170,8 @@ constexpr std::array kSentences{KindSentence{"sign.intent", sign_intent},
                                 KindSentence{"repository.adopt", adopted},
                                 KindSentence{"message-intent", message_intent},
                                 KindSentence{"message-outcome", message_outcome},
+                                KindSentence{"certificate-intent", certificate_intent},
+                                KindSentence{"certificate-outcome", certificate_outcome},
                                 KindSentence{"key.enrol", enrolled},
                                 KindSentence{"key.enrol-again", enrolled},
                                 KindSentence{"key.retire", retired},

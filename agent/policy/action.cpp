@@ -18,7 +18,8 @@ constexpr std::array<ActionRow, kActions.size()> kRows{{
     {Action::SignMetadata, "sign-metadata", {kMust, kMust, kMust, kMust, kMust, kMust}},
     {Action::Supersede, "supersede", {kMust, kMust, kMust, kMust, kMust, kMust}},
     {Action::SignMessage, "sign-message", {kMust, kMust, kMust, kNo, kNo, kNo}},
-    {Action::IssueCertificate, "issue-certificate", {kMust, kMust, kMust, kNo, kNo, kMust}},
+    // A request for a certificate has no expiry: then a limit on it does not hold.
+    {Action::IssueCertificate, "issue-certificate", {kMust, kMust, kMust, kNo, kNo, kMay}},
     {Action::Generate, "generate", {kMust, kNo, kMust, kNo, kNo, kNo}},
     {Action::Enrol, "enrol", {kMust, kMust, kMust, kNo, kNo, kNo}},
     {Action::Retire, "retire", {kMust, kMust, kMust, kNo, kNo, kNo}},

@@ -16,7 +16,7 @@ constexpr auto has_repository = [](const ActionFacts& facts) {
   return facts.repository == Presence::Required;
 };
 constexpr auto has_metadata = [](const ActionFacts& facts) { return facts.metadata == Presence::Required; };
-constexpr auto has_expiry = [](const ActionFacts& facts) { return facts.expires == Presence::Required; };
+constexpr auto has_expiry = [](const ActionFacts& facts) { return facts.expires != Presence::Absent; };
 constexpr auto always = [](const ActionFacts&) { return true; };
 
 constexpr std::array<RuleKey, 6> kSelectorKeys{{

@@ -17,6 +17,18 @@ bool is_hex_digit(char c) {
   return std::isxdigit(static_cast<unsigned char>(c)) != 0;
 }
 
+constexpr std::array<std::string_view, 6> kUses{"tuf",        "certificate", "approval",
+                                                "checkpoint", "message",     "digest"};
+constexpr std::string_view kUsesText =
+    "tuf and/or certificate, approval, checkpoint, or message, digest and/or certificate";
+
+// The ledger says the same of a key's whole life (excluded_use).
+bool excludes(std::string_view use, std::string_view other) {
+  if (use == other) return false;
+  if (use == "approval" || use == "checkpoint") return true;
+  return use == "tuf" && other != "certificate";
+}
+
 }  // namespace
 
 Result<void> check_key_name(std::string_view name) {
@@ -34,24 +46,22 @@ Result<void> check_key_name(std::string_view name) {
 
 Result<void> check_key_uses(const std::vector<std::string>& uses) {
   if (uses.empty())
-    return invalid_parameter("uses",
-                             "Say what the key is for: tuf, approval, checkpoint, or message and/or digest.");
+    return invalid_parameter("uses", "Say what the key is for: " + std::string(kUsesText) + ".");
   for (const std::string& use : uses) {
-    if (use != "tuf" && use != "approval" && use != "checkpoint" && use != "message" && use != "digest")
-      return invalid_parameter("uses",
-                               "There is no use \"" + use +
-                                   "\": a key is for tuf, approval, checkpoint, or message and/or digest.");
+    if (std::find(kUses.begin(), kUses.end(), use) == kUses.end())
+      return invalid_parameter(
+          "uses", "There is no use \"" + use + "\": a key is for " + std::string(kUsesText) + ".");
     if (std::count(uses.begin(), uses.end(), use) > 1)
       return invalid_parameter("uses", "The use " + use + " is named twice.");
   }
-  if (uses.size() == 1) return {};
   for (const std::string& use : uses)
-    if (use == "tuf" || use == "approval" || use == "checkpoint")
-      return Error{ErrorName::PolicyDenied,
-                   "A key for " + use +
-                       " signs nothing else: a signature over bytes that the agent cannot read could be one "
-                       "over metadata, an approval or a checkpoint. Use a second key for the rest.",
-                   {{"rule", use + "-excludes-" + (uses[0] == use ? uses[1] : uses[0])}}};
+    for (const std::string& other : uses)
+      if (excludes(use, other))
+        return Error{ErrorName::PolicyDenied,
+                     "A key for " + use + " does not serve for " + other +
+                         ": a signature over bytes that the agent cannot read could be one over metadata, an "
+                         "approval or a checkpoint. Use a second key for the rest.",
+                     {{"rule", use + "-excludes-" + other}}};
   return {};
 }
 

@@ -16,8 +16,9 @@ inline constexpr std::size_t kMaxKeyName = 64;
 // InvalidParameter(name).
 Result<void> check_key_name(std::string_view name);
 
-// At least one of tuf, approval, checkpoint, message, digest; each once; the first three alone.
-// InvalidParameter(uses), PolicyDenied(tuf-excludes-…, approval-excludes-…, checkpoint-excludes-…).
+// At least one of tuf, certificate, approval, checkpoint, message, digest; each once; approval and checkpoint
+// alone, tuf alone or with certificate (the agent builds what it signs as one). InvalidParameter(uses),
+// PolicyDenied(tuf-excludes-…, approval-excludes-…, checkpoint-excludes-…).
 Result<void> check_key_uses(const std::vector<std::string>& uses);
 
 // KeyRefused (extractable, not-sensitive): a key that could leave its token is not one that Signet signs

@@ -111,6 +111,8 @@ Result<void> read_key(const object& question, const KeyBook& keys, PolicyRequest
     key->uses = {**use};
   else if (request.action == Action::SignMetadata || request.action == Action::Supersede)
     key->uses = {"tuf"};
+  else if (request.action == Action::IssueCertificate)
+    key->uses = {"certificate"};
   request.key = std::move(*key);
   return {};
 }

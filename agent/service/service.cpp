@@ -38,6 +38,7 @@ MethodTable Service::methods() {
   add_repository_methods(state_, table);
   add_metadata_methods(state_, table);
   add_message_methods(state_, table);
+  add_certificate_methods(state_, table);
   add_policy_methods(state_, table);
   add_request_methods(state_, table);
   add_approval_methods(state_, table);

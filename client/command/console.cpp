@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 
 namespace signet::client {
 namespace {
@@ -122,6 +123,15 @@ std::string table(const std::vector<std::string>& heads, const std::vector<std::
     text += row + "\n";
   }
   return text;
+}
+
+std::string time_text(std::chrono::sys_seconds time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
 }
 
 std::string relative_time(std::chrono::sys_seconds time, std::chrono::sys_seconds now) {

@@ -35,6 +35,9 @@ std::string in_quotes(std::string_view text);
 // printable().
 std::string table(const std::vector<std::string>& heads, const std::vector<std::vector<std::string>>& rows);
 
+// RFC 3339 in UTC, as the agent writes and reads times.
+std::string time_text(std::chrono::sys_seconds time);
+
 // "in 3 days", "in 5 hours", "2 days ago".
 std::string relative_time(std::chrono::sys_seconds time, std::chrono::sys_seconds now);
 

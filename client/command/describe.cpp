@@ -131,6 +131,19 @@ object to_json(const Observation& observation) {
           {"warnings", to_json(observation.warnings)}};
 }
 
+object to_json(const IssuedCertificateInfo& issued) {
+  return {{"kind", issued.kind},
+          {"pem", issued.pem},
+          {"fingerprint", issued.fingerprint},
+          {"subject", issued.subject},
+          {"serial", or_null(issued.serial)},
+          {"notBefore", or_null(issued.not_before)},
+          {"notAfter", or_null(issued.not_after)},
+          {"notary", or_null(issued.notary)},
+          {"notaryKeyid", or_null(issued.notary_keyid)},
+          {"record", issued.record}};
+}
+
 object to_json(const SignatureInfo& signature) {
   return {{"key", or_null(signature.key)},   {"keyid", signature.keyid},
           {"status", signature.status},      {"signature", or_null(signature.signature)},

@@ -2,6 +2,7 @@
 #include <boost/json/serialize.hpp>
 #include <memory>
 
+#include "client/command/certificate_verbs.h"
 #include "client/command/describe.h"
 #include "client/command/pin_source.h"
 #include "client/command/session.h"
@@ -21,10 +22,11 @@ struct KeyArguments {
 
 const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
                                               "rsa-3072",   "rsa-4096",   "ed25519"};
-const std::vector<std::string> kUses = {"tuf", "message", "digest", "approval", "checkpoint"};
+const std::vector<std::string> kUses = {"tuf", "certificate", "message", "digest", "approval", "checkpoint"};
 constexpr std::string_view kUseHelp =
     "What the key is for: tuf (metadata), approval (of requests), checkpoint (of the ledger), message, "
-    "digest; may be given twice. The first three exclude all others for the life of the key.";
+    "digest, certificate; once for each. The first three exclude all others for the life of the key, but tuf "
+    "and certificate go together.";
 
 std::string comma_list(const std::vector<std::string>& all) {
   std::string text;
@@ -201,9 +203,10 @@ void add_looking(Verb& group) {
 }  // namespace
 
 void add_key_verbs(Verb& root) {
-  Verb group = root.group("key", "Make, enrol, list, show and retire keys.");
+  Verb group = root.group("key", "Make, enrol, list, show, certify and retire keys.");
   add_making(group);
   add_looking(group);
+  add_certificate_verbs(group);
   auto retired = std::make_shared<KeyArguments>();
   Verb retire_verb =
       group.verb("retire", "Stop a key from signing, at once.",

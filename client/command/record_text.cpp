@@ -1,25 +1,14 @@
 #include "client/command/record_text.h"
 
-#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
-#include <ctime>
 
 #include "client/command/user_names.h"
 #include "protocol/metadata_time.h"
 
 namespace signet::client {
 namespace {
-
-std::string rfc3339(std::chrono::sys_seconds time) {
-  const std::time_t seconds = time.time_since_epoch().count();
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), size};
-}
 
 std::optional<std::chrono::seconds> parse_ago(const std::string& text) {
   if (text.size() < 2 || text.size() > 8) return std::nullopt;
@@ -85,7 +74,7 @@ std::string detail_lines(const RecordDetails& details, const Paint& paint) {
 }  // namespace
 
 std::optional<std::string> parse_moment(const std::string& text, std::chrono::sys_seconds now) {
-  if (const auto ago = parse_ago(text)) return rfc3339(now - *ago);
+  if (const auto ago = parse_ago(text)) return time_text(now - *ago);
   for (const std::string& whole : {text, text + "T00:00:00Z"})
     if (parse_expiry(whole, MetadataFormat::Tuf)) return whole;
   return std::nullopt;

@@ -56,6 +56,13 @@ TEST_CASE("records in words") {
   CHECK(line("message-outcome", R"({"intent":3,"outcome":"signed"})") == "signed (record 3)");
   CHECK(line("message-outcome", R"({"intent":3,"outcome":"TokenFault","signature":2})") ==
         "TokenFault, signature 2 (record 3)");
+  CHECK(line("certificate-intent", R"({"key":")" + kKey + R"(","kind":"certificate","subject":"CN=a"})") ==
+        "asked to sign a certificate of alice for CN=a");
+  CHECK(line("certificate-intent", R"({"key":")" + kKey + R"(","kind":"request","subject":"CN=a"})") ==
+        "asked to sign a request for a certificate of alice for CN=a");
+  CHECK(line("certificate-outcome", R"({"intent":3,"outcome":"signed","certificate":")" + kDigest + "\"}") ==
+        "signed (sha256 aaaaaaaa) (record 3)");
+  CHECK(line("certificate-outcome", R"({"intent":3,"outcome":"TokenAbsent"})") == "TokenAbsent (record 3)");
   CHECK(line("key.enrol", R"({"name":"k","algorithm":"ed25519","uses":["message","digest"]})") ==
         "enrolled the key k (ed25519) for message, digest");
   CHECK(line("pin.outcome", R"({"token":"t","result":"refused"})") == "the token t refused the PIN");

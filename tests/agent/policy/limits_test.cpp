@@ -52,6 +52,10 @@ TEST_CASE("an expiry is at least and at most so far away") {
   PolicyRequest certificate = request(Action::IssueCertificate);
   certificate.expires = certificate.now + 25h;
   CHECK(broken("expires-at-most = \"1d\"\n", certificate) == Broken{"expires-at-most"});
+  certificate.expires.reset();  // a request for one: others decide how long it is valid
+  CHECK(broken("expires-at-most = \"1d\"\n", certificate) == Broken{"expires-at-most"});
+  CHECK(with("expires-at-most = \"1d\"\n", certificate).unknown == Broken{"expires-at-most"});
+  CHECK(broken("hours = \"mon-sun 00:00-24:00 UTC\"\n", certificate).empty());
 }
 
 TEST_CASE("so many versions of a role an hour") {

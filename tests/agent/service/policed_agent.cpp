@@ -8,7 +8,7 @@ namespace signet::test {
 
 Policed::Policed(const std::string& algorithm) {
   make_keys({"r", "t", "s", "ts"}, algorithm);
-  for (const char* use : {"message", "digest"})
+  for (const char* use : {"message", "digest", "certificate"})
     REQUIRE(call("GenerateKey",
                  {{"token", "software"}, {"name", use}, {"algorithm", algorithm}, {"uses", {use}}}));
   const Reply spare = call(
@@ -45,6 +45,9 @@ std::vector<WayIn> Policed::ways() {
       {"SignMetadata", Action::SignMetadata, sign_targets(2)},
       {"SignMessage", Action::SignMessage, {{"key", "message"}, {"message", "aGVsbG8="}}},
       {"SignMessage", Action::SignMessage, {{"key", "digest"}, {"digest", digest + "="}}},
+      {"IssueCertificate",
+       Action::IssueCertificate,
+       {{"key", "certificate"}, {"kind", "request"}, {"subject", {"CN=app"}}}},
       {"GenerateKey",
        Action::Generate,
        {{"token", "software"}, {"name", "new"}, {"algorithm", "ed25519"}, {"uses", {"tuf"}}}},

@@ -19,7 +19,8 @@ struct WayIn {
   boost::json::object parameters;
 };
 
-// A repository with a trusted root, a key for messages, one for digests, and one retired.
+// A repository with a trusted root, a key for messages, one for digests, one for certificates, and one
+// retired.
 struct Policed : AgentUnderTest {
   explicit Policed(const std::string& algorithm = "ecdsa-p256");
 

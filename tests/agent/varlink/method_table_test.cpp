@@ -81,6 +81,23 @@ void use_keys(HeldAgent& held) {
   held.call("EnrolKey", {{"uri", message->at("key").at("uri")}, {"name", "again"}, {"uses", {"message"}}});
 }
 
+void use_certificates(HeldAgent& held) {
+  held.call("GenerateKey", {{"token", "software"},
+                            {"name", "certified"},
+                            {"algorithm", "ecdsa-p256"},
+                            {"uses", {"tuf", "certificate"}},
+                            {"pin", nullptr}});
+  json::object call{{"key", "certified"},
+                    {"kind", "certificate"},
+                    {"subject", {"CN=a.example"}},
+                    {"notAfter", "2040-01-01T00:00:00Z"}};
+  held.call("IssueCertificate", call);
+  call["key"] = "root";
+  held.call("IssueCertificate", call);
+  held.call("IssueCertificate",
+            {{"key", "certified"}, {"kind", "request"}, {"subject", {"CN=a.example"}}, {"names", {"dns:a"}}});
+}
+
 void use_repositories(HeldAgent& held) {
   const std::map<std::string, RoleSpec> roles{{"root", {{"root"}, 1}},
                                               {"targets", {{"targets"}, 1}},
@@ -227,6 +244,7 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("LockToken", {{"token", "software"}});
   held.call("ResetPinBudget", {{"token", "software"}});
   use_keys(held);
+  use_certificates(held);
   use_repositories(held);
   use_policy(held);
   held.call("ReadLedger", {{"first", 1}, {"limit", 1000}});
