@@ -177,11 +177,21 @@ void ChildProcess::kill() noexcept {
   ::kill(pid_, SIGKILL);
 }
 
+bool ChildProcess::has_ended() const {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         info.si_pid != 0;
+}
+
 asio::awaitable<std::string> ChildProcess::wait() {
   asio::posix::stream_descriptor watched(executor_, pidfd_.release());
+  // More than once where Asio reports an event of a descriptor that was closed just before this one was
+  // opened.
   boost::system::error_code failed;
-  co_await watched.async_wait(asio::posix::stream_descriptor::wait_read,
-                              asio::redirect_error(asio::use_awaitable, failed));
+  while (!failed && !has_ended()) {
+    co_await watched.async_wait(asio::posix::stream_descriptor::wait_read,
+                                asio::redirect_error(asio::use_awaitable, failed));
+  }
   // What is left of the group (a vendor library's own children) goes with it; before the reaping, while the
   // number is still ours.
   ::kill(-pid_, SIGKILL);

@@ -71,6 +71,7 @@ class ChildProcess {
 
  private:
   ChildProcess(boost::asio::any_io_executor executor, pid_t pid, FileDescriptor pidfd);
+  bool has_ended() const;
   boost::asio::any_io_executor executor_;
   pid_t pid_ = -1;  // -1: moved from, or reaped
   FileDescriptor pidfd_;

@@ -9,6 +9,8 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -47,6 +49,39 @@ std::pair<std::string, std::string> run_child(const std::string& line, std::vect
 }
 
 }  // namespace
+
+// Asio reuses what it keeps of a descriptor that was closed, together with an event for it that is on its
+// way.
+TEST_CASE("a child does not end for what happened on a descriptor that was closed before it was started") {
+  using boost::asio::local::stream_protocol;
+  boost::asio::io_context io(1);
+  stream_protocol::socket first(io), first_peer(io), second(io), second_peer(io);
+  boost::asio::local::connect_pair(first, first_peer);
+  boost::asio::local::connect_pair(second, second_peer);
+  std::optional<ChildProcess> child;
+  bool ended = false;
+  first.async_wait(boost::asio::socket_base::wait_read, [&](boost::system::error_code) {
+    second.close();  // its own event was read together with this one
+    ChildCommand command;
+    command.program = "/bin/sleep";
+    command.arguments = {"30"};
+    auto started = ChildProcess::start(io.get_executor(), command);
+    if (!started) return;
+    child.emplace(std::move(*started));
+    boost::asio::co_spawn(io, child->wait(), [&](std::exception_ptr, const std::string&) { ended = true; });
+  });
+  second.async_wait(boost::asio::socket_base::wait_read, [](boost::system::error_code) {});
+  first_peer.close();
+  second_peer.close();
+  io.run_for(200ms);
+  REQUIRE(child);
+  CHECK_FALSE(ended);
+  CHECK(::kill(child->pid(), 0) == 0);
+  child->kill();
+  io.restart();
+  io.run_for(5s);
+  CHECK(ended);
+}
 
 TEST_CASE("a child has the environment it is given and nothing else") {
   ::setenv("SIGNET_TEST_SECRET", "leaked", 1);
