@@ -13,9 +13,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kFirstDelay(100), kLongestDelay(30000);
+constexpr milliseconds kFirstDelay(100), kLongestDelay(5000);
 // A caller waits that long for a restart; beyond it, it is told.
-constexpr milliseconds kLongestWait(1000);
+constexpr milliseconds kLongestWait(2000);
 
 }  // namespace
 

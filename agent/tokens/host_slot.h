@@ -14,7 +14,7 @@
 namespace signet {
 
 // How long to wait before the next start after `failures` failures in a row: nothing after the first, then
-// 100 ms, doubled each time, at most 30 s.
+// 100 ms, doubled each time, at most 5 s.
 std::chrono::milliseconds restart_delay(int failures);
 
 // Runs on one event loop; not thread safe.

@@ -156,10 +156,18 @@ asio::awaitable<HostedToken::Ready> HostedToken::open_first_session() {
 // To a pool that can sign. One caller at a time does the work; the others find it done.
 asio::awaitable<HostedToken::Ready> HostedToken::bring_up(Secret* given) {
   const std::uint64_t attempts_seen = attempts_;
+  const std::uint64_t starts_seen = starts_;
   const CoroutineMutex::Guard guard = co_await mutex_.lock();
   if (auto pool = usable_pool()) co_return pool;
+  // Who waited while a start failed shares that: a deadline passes once for all, not once for each.
+  if (failed_start_ && starts_ != starts_seen) co_return *failed_start_;
   Ready opened = co_await open_pool();
-  if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) co_return opened;
+  ++starts_;
+  failed_start_.reset();
+  if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) {
+    failed_start_ = opened;
+    co_return opened;
+  }
   if (!login_required_ || logged_in_) co_return opened;
   Result<void> done;
   if (given != nullptr) {

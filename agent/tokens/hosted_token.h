@@ -123,9 +123,11 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   std::shared_ptr<SessionPool> pool_;
   bool login_required_ = true;
   bool logged_in_ = false;
-  std::uint64_t epoch_ = 0;     // counts logins: a failure from before the newest one says nothing of it
-  std::string locked_why_;      // why the login was lost, for people
-  std::uint64_t attempts_ = 0;  // logins tried from the source
+  std::uint64_t epoch_ = 0;   // counts logins: a failure from before the newest one says nothing of it
+  std::string locked_why_;    // why the login was lost, for people
+  std::uint64_t starts_ = 0;  // of a host with a first session
+  std::optional<Ready> failed_start_;  // how the last of them failed
+  std::uint64_t attempts_ = 0;         // logins tried from the source
   std::optional<Error> last_attempt_;  // how the last of them failed
   WaitList::Clock::time_point retry_source_{};
 };

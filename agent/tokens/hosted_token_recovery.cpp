@@ -20,9 +20,10 @@ bool is_pin_refusal(const host::Fault& fault) {
 }
 
 // The next step that this call may still take.
-NextStep permitted_step(const host::Fault& fault, ReplayBudget& replays) {
+NextStep permitted_step(const host::Fault& fault, ReplayBudget& replays, bool removable) {
   const NextStep step = next_step(fault);
   if (replays.allows(step)) return step;
+  if (!removable && replays.awaits_return(fault, ReplayBudget::Clock::now())) return step;
   // A login that went well and changed nothing: the module has lost its footing (OpenSC after a failed
   // signature).
   if (step == NextStep::LogInAgain && replays.allows(NextStep::RestartHost)) return NextStep::RestartHost;
@@ -46,7 +47,7 @@ asio::awaitable<std::optional<Error>> HostedToken::mend(host::Fault fault, const
   }
   const std::string why =
       fault.call.empty() ? "it was lost" : fault.call + " failed with " + host::ckr_name(fault.ckr);
-  const NextStep step = permitted_step(fault, replays);
+  const NextStep step = permitted_step(fault, replays, listed_.description.removable);
   switch (step) {
     case NextStep::Fail:
       // Only a new process is sound after such a failure, whoever asks next.

@@ -175,6 +175,15 @@ bool ReplayBudget::allows(NextStep step) {
   return false;
 }
 
+bool ReplayBudget::awaits_return(const Fault& fault, Clock::time_point now) {
+  constexpr std::array<std::string_view, 5> kBeforeASession = {
+      "C_Initialize", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_OpenSession"};
+  if (next_step(fault) != NextStep::RestartHost) return false;
+  if (std::ranges::find(kBeforeASession, fault.call) == kBeforeASession.end()) return false;
+  if (!away_since_) away_since_ = now;
+  return now - *away_since_ < kAwayTime;
+}
+
 Error to_error(const Fault& fault, const FaultContext& context) {
   switch (fault.kind) {
     case FaultKind::Cryptoki:

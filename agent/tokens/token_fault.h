@@ -2,6 +2,8 @@
 // docs/host-protocol.md has the table of Cryptoki's return codes.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,15 +34,24 @@ enum class NextStep {
 
 NextStep next_step(const host::Fault& fault);
 
+// An HSM that restarts, or a link that comes back, takes a moment: for so long a call starts the token's host
+// once more, and again. Not longer: the slot's pauses grow meanwhile, and hold up the calls that come next.
+inline constexpr std::chrono::milliseconds kAwayTime{1200};
+
 // How often one call has been replayed, by cause. Not shared: it lives as long as the call.
 class ReplayBudget {
  public:
+  using Clock = std::chrono::steady_clock;
   // Whether the step may be taken once more; counts it.
   bool allows(NextStep step);
   // A host that ended under the call, through no fault of the call's own.
   bool allows_lost_host() { return ++lost_hosts_ <= 3; }
+  // The module did not get as far as a session, and may do so in a moment: true for kAwayTime from the
+  // first time that it is asked. Not for a token that people pull: they are told at once.
+  bool awaits_return(const host::Fault& fault, Clock::time_point now);
 
  private:
+  std::optional<Clock::time_point> away_since_;
   int again_ = 0, sessions_ = 0, logins_ = 0, restarts_ = 0, others_ = 0, lost_hosts_ = 0;
 };
 

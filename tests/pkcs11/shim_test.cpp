@@ -174,6 +174,29 @@ TEST_CASE("It sets flags, and tells each login") {
   CHECK(logins[2].user == CKU_USER);
 }
 
+TEST_CASE("It closes sessions and ends logins behind the caller's back") {
+  Loaded loaded;
+  loaded.shim.set("C_SignInit 1 logout\nC_GetInfo 1 reset");
+  CHECK(loaded.in_child([](CK_FUNCTION_LIST& functions) {
+    slots(functions);
+    CK_ULONG count = 2;
+    CK_SLOT_ID ids[2];
+    CK_SESSION_HANDLE session = 0;
+    unsigned char right[] = "user-pin-2846";
+    if (functions.C_GetSlotList(CK_FALSE, ids, &count) != CKR_OK) return 1;
+    if (functions.C_OpenSession(ids[0], CKF_SERIAL_SESSION, nullptr, nullptr, &session) != CKR_OK) return 2;
+    if (functions.C_Login(session, CKU_USER, right, 13) != CKR_OK) return 3;
+    CK_MECHANISM mechanism{CKM_ECDSA, nullptr, 0};
+    functions.C_SignInit(session, &mechanism, 1);  // no such key
+    CK_SESSION_INFO state{};
+    if (functions.C_GetSessionInfo(session, &state) != CKR_OK || state.state != CKS_RO_PUBLIC_SESSION)
+      return 4;
+    CK_INFO info;
+    if (functions.C_GetInfo(&info) != CKR_OK) return 5;
+    return functions.C_GetSessionInfo(session, &state) == CKR_SESSION_HANDLE_INVALID ? 0 : 6;
+  }) == 0);
+}
+
 TEST_CASE("Counting is exact with many threads") {
   Loaded loaded;
   CHECK(loaded.in_child([](CK_FUNCTION_LIST& functions) {

@@ -14,11 +14,13 @@ struct ActionName {
   Action action;
   bool has_argument;
 };
-constexpr std::array<ActionName, 7> kActions = {{{"delay", Action::Delay, true},
+constexpr std::array<ActionName, 9> kActions = {{{"delay", Action::Delay, true},
                                                  {"fail", Action::Fail, true},
                                                  {"lose", Action::Lose, true},
                                                  {"corrupt", Action::Corrupt, false},
                                                  {"flags", Action::Flags, true},
+                                                 {"reset", Action::Reset, false},
+                                                 {"logout", Action::Logout, false},
                                                  {"hang", Action::Hang, false},
                                                  {"crash", Action::Crash, false}}};
 

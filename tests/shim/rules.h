@@ -9,6 +9,11 @@
 //   lose CKR       makes the real call, then returns CKR all the same
 //   corrupt        makes the real call; flips one bit of the signature (C_Sign only)
 //   flags MASK     makes the real call; sets these bits in the answer's flags (C_GetTokenInfo, C_GetSlotInfo)
+//   reset          closes all sessions of all slots first, as an HSM that restarts behind its library does;
+//                  then makes the real call
+//   logout         logs the user out first, as an HSM that ends its logins does (C_SignInit, C_Sign only);
+//   then
+//                  makes the real call
 //   hang           never returns
 //   crash          dies of SIGSEGV
 // Counters are kept across processes (see counters.h), so `C_Sign 1 crash` kills the first host, not the next
@@ -23,7 +28,7 @@
 
 namespace signet::shim {
 
-enum class Action { Delay, Fail, Lose, Corrupt, Flags, Hang, Crash };
+enum class Action { Delay, Fail, Lose, Corrupt, Flags, Reset, Logout, Hang, Crash };
 
 struct Rule {
   std::string call;

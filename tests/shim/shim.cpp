@@ -18,6 +18,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -119,6 +120,22 @@ void log_login(CK_USER_TYPE user, const unsigned char* pin, CK_ULONG size, CK_RV
   ::close(fd);
 }
 
+void close_all_sessions(CK_FUNCTION_LIST& real) {
+  CK_SLOT_ID slots[64];
+  CK_ULONG count = std::size(slots);
+  if (real.C_GetSlotList(CK_TRUE, slots, &count) != CKR_OK) return;
+  for (CK_ULONG i = 0; i < count; ++i) real.C_CloseAllSessions(slots[i]);
+}
+
+// What an HSM does to its clients' sessions without being asked.
+template <Call Which, typename... Arguments>
+void disturb(CK_FUNCTION_LIST& real, Action action, Arguments... arguments) {
+  if (action == Action::Reset) close_all_sessions(real);
+  if constexpr (Which == Call::C_SignInit || Which == Call::C_Sign) {
+    if (action == Action::Logout) real.C_Logout(std::get<0>(std::tuple(arguments...)));
+  }
+}
+
 // What only some calls have: a log line, a signature to spoil, flags to set. Others: nothing.
 template <Call Which, typename... Arguments>
 void after(const Rule& rule, CK_RV result, Arguments... arguments) {
@@ -143,6 +160,7 @@ struct Forward<Which, Member> {
     if (real == nullptr) return CKR_GENERAL_ERROR;  // get_function_list() gave nobody this function then
     const Rule rule = before(Which);
     CK_RV result = rule.argument;
+    disturb<Which>(*real, rule.action, arguments...);
     if (rule.action != Action::Fail) result = (real->*Member)(arguments...);
     if (rule.action == Action::Lose) result = rule.argument;
     after<Which>(rule, result, arguments...);

@@ -30,7 +30,7 @@ void run(std::vector<std::string> argv, std::vector<std::string> environment) {
   const int error = ::posix_spawnp(&pid, argv[0].c_str(), &actions, nullptr, pointers(argv).data(),
                                    pointers(environment).data());
   ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw std::runtime_error(argv[0] + " could not be started: install softhsm2.");
+  if (error != 0) throw std::runtime_error(argv[0] + " could not be started: install softhsm2 and opensc.");
   int status = 0;
   ::waitpid(pid, &status, 0);
   if (status != 0) throw std::runtime_error(argv[0] + " failed with status " + std::to_string(status));
@@ -51,6 +51,12 @@ SoftHsm::SoftHsm() : dir_("signet-softhsm") {
 
 void SoftHsm::add_token(const std::string& label, const std::string& pin, const std::string& so_pin) {
   run({"softhsm2-util", "--init-token", "--free", "--label", label, "--so-pin", so_pin, "--pin", pin},
+      {"SOFTHSM2_CONF=" + conf().string(), "PATH=/usr/bin:/bin"});
+}
+
+void SoftHsm::change_pin(const std::string& label, const std::string& from, const std::string& to) {
+  run({"pkcs11-tool", "--module", module().string(), "--token-label", label, "--login", "--pin", from,
+       "--change-pin", "--new-pin", to},
       {"SOFTHSM2_CONF=" + conf().string(), "PATH=/usr/bin:/bin"});
 }
 

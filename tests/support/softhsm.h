@@ -22,6 +22,9 @@ class SoftHsm {
   void add_token(const std::string& label, const std::string& pin = kUserPin,
                  const std::string& so_pin = kSoPin);
 
+  // As another program would, with pkcs11-tool: those that run see it at their next login.
+  void change_pin(const std::string& label, const std::string& from, const std::string& to);
+
   // libsofthsm2.so: $SIGNET_TEST_SOFTHSM, or where Debian has it.
   static std::filesystem::path module();
   const std::filesystem::path& dir() const { return dir_.path(); }

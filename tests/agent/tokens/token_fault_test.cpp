@@ -109,6 +109,17 @@ TEST_CASE("replays end") {
   CHECK_FALSE(replays.allows(NextStep::Fail));
 }
 
+TEST_CASE("a module that cannot reach its token has a moment to come back, one that can has not") {
+  const ReplayBudget::Clock::time_point begun{};
+  ReplayBudget replays;
+  CHECK(replays.awaits_return(fault(0x30, "C_Initialize"), begun));
+  CHECK(replays.awaits_return(fault(0x5, "C_GetSlotList"), begun + kAwayTime - std::chrono::milliseconds(1)));
+  CHECK_FALSE(replays.awaits_return(fault(0x30, "C_Initialize"), begun + kAwayTime));
+  CHECK_FALSE(replays.awaits_return(fault(0x30, "C_Sign"), begun));
+  CHECK_FALSE(replays.awaits_return(fault(0x30, "C_Login"), begun));
+  CHECK_FALSE(replays.awaits_return(fault(0x9, "C_Initialize"), begun));  // fatal: no restart helps
+}
+
 TEST_CASE("what is known of an attempt by how the call ended") {
   CHECK(login_outcome(HostAnswer(host::Reply(host::LoginReply{false}))) == PinOutcome::Accepted);
   CHECK(login_outcome(HostAnswer(host::Reply(host::LoginReply{true}))) == PinOutcome::NotTried);
@@ -121,13 +132,13 @@ TEST_CASE("what is known of an attempt by how the call ended") {
   CHECK(login_outcome(HostAnswer(fault(0x30, "C_OpenSession"))) == PinOutcome::NotTried);
 }
 
-TEST_CASE("the first restart comes at once, the next ones ever later, up to half a minute") {
+TEST_CASE("the first restart comes at once, the next ones ever later, up to five seconds") {
   using std::chrono::milliseconds;
   CHECK(restart_delay(0) == milliseconds(0));
   CHECK(restart_delay(1) == milliseconds(0));
   CHECK(restart_delay(2) == milliseconds(100));
   CHECK(restart_delay(3) == milliseconds(200));
-  CHECK(restart_delay(9) == milliseconds(12800));
-  CHECK(restart_delay(11) == milliseconds(30000));
-  CHECK(restart_delay(1000) == milliseconds(30000));
+  CHECK(restart_delay(7) == milliseconds(3200));
+  CHECK(restart_delay(8) == milliseconds(5000));
+  CHECK(restart_delay(1000) == milliseconds(5000));
 }
