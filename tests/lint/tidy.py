@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""tidy.py BUILD JOBS LOG: clang-tidy (the checks of .clang-tidy) on every translation unit of the programs and libraries.
+"""tidy.py BUILD JOBS LOG [SECONDS]: clang-tidy (the checks of .clang-tidy) on every translation unit of the programs and
+libraries. With SECONDS it begins no file after them: those that changed last come first, and it says how many it left.
 
 Tests are left out: they are compiled by two compilers with all warnings, and run under three sanitizers, which finds
 more in them for less time. A file that was clean is looked at again only when it, a header it includes, its command or
@@ -11,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +40,34 @@ def dependencies(build):
     return found
 
 
+def last_changes():
+    """path -> when a commit changed it last (Unix seconds). What is not committed yet is the newest."""
+    def git(*words):
+        done = subprocess.run(["git", "-C", str(ROOT), *words], check=True, capture_output=True, text=True)
+        return done.stdout.replace("\n", "\0").split("\0")
+
+    changed, when = {str(ROOT / name): time.time() for name in git("diff", "HEAD", "--name-only", "-z") if name}, 0
+    for word in git("log", "--format=%n%ct", "--name-only", "-z"):
+        if word.isdigit():
+            when = int(word)
+        elif word:
+            changed.setdefault(str(ROOT / word), when)
+    return changed
+
+
+def newest_first(build, files, made_from):
+    """`files` (name, object): those first that changed last, or a header of ours that they include."""
+    changed = last_changes()
+
+    def newest(file):
+        sources = (str((build / name).resolve()) for name in made_from[file[1]])
+        times = [changed.get(name, time.time()) for name in sources
+                 if name.startswith(f"{ROOT}/") and not name.startswith(f"{build}/")]
+        return max(times), changed.get(file[0], time.time())
+
+    return sorted(files, key=newest, reverse=True)
+
+
 def state_of(build, files, command, hashes):
     digest = hashlib.sha256(command.encode())
     for name in [str(ROOT / ".clang-tidy"), *files]:
@@ -55,7 +85,10 @@ def findings_in(output):
     return [line for line in lines if line.startswith(f"{ROOT}/") or "clang-diagnostic-error" in line]
 
 
-def look_at(build, name):
+def look_at(build, name, end):
+    """(findings, output), or None: there was no time left to begin it."""
+    if time.monotonic() > end:
+        return None
     done = subprocess.run([TIDY, "-quiet", "-p", str(build), name], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     findings = findings_in(done.stdout)
     # It ends with 1 for findings, ours or not; without any output it failed in another way.
@@ -66,19 +99,26 @@ def look_at(build, name):
 
 def main():
     build, jobs, log = Path(sys.argv[1]).resolve(), int(sys.argv[2]), Path(sys.argv[3])
+    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
     memory = build / "tidy-clean"
     clean = set(memory.read_text().split()) if memory.exists() else set()
-    made_from, hashes, states = dependencies(build), {}, {}
+    made_from, hashes, states, objects = dependencies(build), {}, {}, {}
     for name, made, command in translation_units(build):
         if made not in made_from:
             raise SystemExit(f"{name} is not built yet: ./dev build, then ./dev lint.")
-        states[name] = state_of(build, made_from[made], command, hashes)
+        states[name], objects[name] = state_of(build, made_from[made], command, hashes), made
     open_files = [name for name in states if states[name] not in clean]
+    if seconds != float("inf"):
+        open_files = [name for name, _ in newest_first(build, [(name, objects[name]) for name in open_files], made_from)]
 
-    found = set()
+    found, left, end = set(), 0, time.monotonic() + seconds
     still_clean = {state for state in states.values() if state in clean}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool, open(log, "w", encoding="utf-8") as text:
-        for name, (findings, output) in zip(open_files, pool.map(lambda file: look_at(build, file), open_files)):
+        for name, look in zip(open_files, pool.map(lambda file: look_at(build, file, end), open_files)):
+            if look is None:
+                left += 1
+                continue
+            findings, output = look
             text.write(f"== {name}\n{output}\n")
             text.flush()
             found.update(findings)  # one in a header comes with every file that includes it
@@ -88,7 +128,8 @@ def main():
     if found:
         print("\n".join(sorted(found)))
         raise SystemExit(f"{len(found)} findings; the whole log is {log}.")
-    print(f"{len(states)} files, {len(open_files)} of them changed since they were last clean")
+    print(f"{len(states)} files, {len(open_files)} of them changed since they were last clean"
+          + (f"; the {left} of these that changed least recently were left out for lack of time" if left else ""))
 
 
 if __name__ == "__main__":
