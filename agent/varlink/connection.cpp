@@ -55,7 +55,6 @@ Connection::Connection(asio::local::stream_protocol::socket socket, Peer peer,
       state_(std::move(state)),
       usage_(state_->usage.of(peer.uid)),
       counted_(usage_, &UidUsage::connections),
-      work_(socket_.get_executor()),
       room_(socket_.get_executor()),
       frame_deadline_(socket_.get_executor()),
       flushed_(socket_.get_executor()),
@@ -82,15 +81,12 @@ awaitable<void> Connection::keep(std::shared_ptr<Connection> self, awaitable<voi
 
 void Connection::start() {
   // Each coroutine holds the connection: it goes when the last of them ends.
-  const asio::any_io_executor executor = socket_.get_executor();
-  asio::co_spawn(executor, keep(shared_from_this(), &Connection::read_loop), asio::detached);
-  asio::co_spawn(executor, keep(shared_from_this(), &Connection::call_loop), asio::detached);
+  asio::co_spawn(socket_.get_executor(), keep(shared_from_this(), &Connection::read_loop), asio::detached);
 }
 
 void Connection::drain() {
-  work_.notify();
   if (on_close_) on_close_();
-  if (!busy_ && output_.empty()) close("the agent is stopping");
+  if (!busy_) close("the agent is stopping");
 }
 
 void Connection::close(std::string_view why) {
@@ -102,7 +98,6 @@ void Connection::close(std::string_view why) {
   write_deadline_.disarm();
   boost::system::error_code ignored;  // nothing is left to be done about it
   socket_.close(ignored);
-  work_.notify();
   room_.notify();
   flushed_.notify();
   usage_->frame_freed.notify();
@@ -120,13 +115,15 @@ awaitable<void> Connection::flushed() {
 
 // --- handling ---
 
+// A coroutine for as long as there are calls: an idle connection has none, and a call begins where it was
+// read.
+void Connection::begin_calls() {
+  if (std::exchange(calling_, true)) return;
+  asio::co_spawn(socket_.get_executor(), keep(shared_from_this(), &Connection::call_loop), asio::detached);
+}
+
 awaitable<void> Connection::call_loop() {
-  while (!state_->draining) {
-    if (incoming_.empty()) {
-      if (input_ended_) break;
-      co_await work_.wait();
-      continue;
-    }
+  while (!incoming_.empty() && !state_->draining) {
     Incoming next = std::move(incoming_.front());
     incoming_.pop_front();
     incoming_bytes_ -= next.frame.size();
@@ -135,7 +132,9 @@ awaitable<void> Connection::call_loop() {
     co_await serve(std::move(next));
     busy_ = false;
   }
-  close(state_->draining ? "the agent is stopping" : "the client is done");
+  calling_ = false;
+  if (state_->draining) close("the agent is stopping");
+  if (input_ended_) close("the client is done");
 }
 
 awaitable<void> Connection::serve(Incoming incoming) {

@@ -4,8 +4,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +92,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void enqueue(Incoming incoming);
   void end_of_input();
   // Handling.
+  void begin_calls();
   boost::asio::awaitable<void> call_loop();
   boost::asio::awaitable<void> serve(Incoming incoming);
   boost::asio::awaitable<void> run(Dispatcher::Target target, VarlinkCall call);
@@ -108,17 +109,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::shared_ptr<UidUsage> usage_;
   const Counted counted_;
 
-  std::deque<Incoming> incoming_;
+  std::list<Incoming>
+      incoming_;  // a list: most of a connection's life it is empty, and then it holds nothing
   std::size_t incoming_bytes_ = 0;
-  Signal work_, room_;
+  Signal room_;
   Deadline frame_deadline_;
   bool frame_late_ = false;
   Counted large_;  // of the frame that is being read
   bool input_ended_ = false;
-  bool busy_ = false;  // a call is in progress
+  bool calling_ = false;  // call_loop runs
+  bool busy_ = false;     // a call is in progress
   std::function<void()> on_close_;
 
-  std::deque<WipedBuffer> output_;
+  std::list<WipedBuffer> output_;
   Signal flushed_;
   Deadline write_deadline_;
   bool writing_ = false;

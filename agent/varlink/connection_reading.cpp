@@ -138,15 +138,15 @@ bool Connection::has_room() const {
 void Connection::enqueue(Incoming incoming) {
   incoming_bytes_ += incoming.frame.size();
   incoming_.push_back(std::move(incoming));
-  work_.notify();
+  begin_calls();
 }
 
 void Connection::end_of_input() {
   frame_deadline_.disarm();
   input_ended_ = true;
-  work_.notify();
-  if (closed_ || !hung_up(socket_.native_handle())) return;
-  close("the client left");
+  if (closed_) return;
+  if (hung_up(socket_.native_handle())) return close("the client left");
+  if (!calling_) close("the client is done");
 }
 
 }  // namespace signet
