@@ -80,6 +80,12 @@ class KeyHints {
   std::unordered_map<std::string, KeyHint> hints_;
 };
 
+// What the scout lists, a host that begins now does not find: OpenSC goes on telling the label and serial
+// number that a card had before ykman wrote to it.
+void look_anew(TokenModule& module, const Error& error) {
+  if (error.name == ErrorName::TokenAbsent) module.scout().restart("it lists a token that is not there");
+}
+
 class HostTokenService : public ReloadableTokenService {
  public:
   explicit HostTokenService(std::shared_ptr<TokenRegistry> registry) : registry_(std::move(registry)) {}
@@ -137,7 +143,10 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string t
   if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
   const auto hosted = found->module->hosted(found->token);
   const auto done = co_await hosted->unlock(std::move(pin));
-  if (!done) co_return done.error();
+  if (!done) {
+    look_anew(*found->module, done.error());
+    co_return done.error();
+  }
   registry->keep_looking();
   const TokenDescription& told = found->token.description;
   co_return co_await registry->describe(told.module, told.label, told.serial);
@@ -239,7 +248,10 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
   about.key = uri;
   const CallLimit limit = login_limit(hosted->config().deadlines);
   const auto reply = co_await hosted->perform(request, limit, std::move(about));
-  if (!reply) co_return reply.error();
+  if (!reply) {
+    look_anew(*found->module, reply.error());
+    co_return reply.error();
+  }
   co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
 }
 

@@ -5,6 +5,7 @@
 #include "client/command/certificate_verbs.h"
 #include "client/command/describe.h"
 #include "client/command/pin_source.h"
+#include "client/command/piv_generate_verb.h"
 #include "client/command/session.h"
 #include "client/command/verbs.h"
 
@@ -17,6 +18,7 @@ struct KeyArguments {
   std::vector<std::string> uses;
   std::optional<std::string> repository, role;
   PinOptions pin;
+  PivArguments piv;
   bool all = false, pem = false, ssh = false, tuf = false, notary = false;
 };
 
@@ -59,7 +61,24 @@ Outcome key_outcome(std::string head, const KeyInfo& key) {
   return Outcome(std::move(head) + key_lines(key), one_member("key", to_json(key)));
 }
 
+Result<Outcome> enrol(Session& session, const KeyArguments& arguments);
+
+Result<Outcome> generate_by_ykman(Session& session, const KeyArguments& arguments) {
+  PivKey key;
+  key.name = arguments.name;
+  key.algorithm = arguments.algorithm;
+  const auto pin = read_pin(arguments.pin);
+  if (!pin) return pin.error();
+  return generate_in_slot(session, arguments.token, std::move(key), arguments.piv, *pin,
+                          [&](const std::string& uri) {
+                            KeyArguments made = arguments;
+                            made.uri = uri;
+                            return enrol(session, made);
+                          });
+}
+
 Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
+  if (arguments.piv.slot) return generate_by_ykman(session, arguments);
   auto agent = session.agent();
   if (!agent) return agent.error();
   GenerateKeyCall call;
@@ -79,7 +98,7 @@ Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
     call.pin.emplace(std::move(*typed));
     key = (*agent)->generate_key(call);
   }
-  if (!key) return key.error();
+  if (!key) return explain_missing_slot(session, arguments.token, key.error());
   return key_outcome("Key " + in_quotes(key->name) + " is made and enrolled.\n", *key);
 }
 
@@ -147,9 +166,14 @@ void add_making(Verb& group) {
                  "The private key is made on the token, sensitive and not extractable; the agent checks\n"
                  "that afterwards. An RSA key on a card can take minutes.\n"
                  "\n"
+                 "A PIV card (a YubiKey) makes keys by its own tool alone: with --slot this prints ykman's\n"
+                 "commands, waits until they are done, and enrols the key. Where there is no terminal it\n"
+                 "ends with exit code 1, and is run again with --then-enrol.\n"
+                 "\n"
                  "Examples:\n"
                  "  signet key generate root-a --token release --use tuf\n"
-                 "  signet key generate build --token release --algorithm ed25519 --use message\n");
+                 "  signet key generate build --token release --algorithm ed25519 --use message\n"
+                 "  signet key generate root-b --token 15835999 --slot 9c --use tuf\n");
   generate_verb.option("--token", "TOKEN", &made->token, "The token's name (\"signet token list\").",
                        Need::Required);
   generate_verb.positional("NAME", &made->name, "How the key is called from now on.");
@@ -157,6 +181,7 @@ void add_making(Verb& group) {
   generate_verb.choice("--algorithm", "ALGORITHM", &made->algorithm, kAlgorithms,
                        "ecdsa-p256 (the default), ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.");
   add_pin_options(generate_verb, "pin", made->pin, "the token's PIN");
+  add_piv_options(generate_verb, made->piv);
   generate_verb.run([made](Session& session) { return generate(session, *made); });
 
   auto enrolled = std::make_shared<KeyArguments>();
