@@ -101,6 +101,19 @@ Result<KeyEvidenceInfo> read_evidence(const object& json) {
   return reader.finish(evidence);
 }
 
+Result<KeyLocationInfo> read_key_location(const object& json) {
+  FieldReader reader(json, "key's location");
+  KeyLocationInfo location;
+  location.uri = reader.text("uri");
+  location.token_label = reader.text("tokenLabel");
+  location.token_serial = reader.text("tokenSerial");
+  location.order = reader.number("order");
+  location.weight = reader.number("weight");
+  location.evidence = reader.nested("evidence", read_evidence);
+  location.fault = reader.optional_text("fault");
+  return reader.finish(std::move(location));
+}
+
 Result<KeyInfo> read_key(const object& json) {
   FieldReader reader(json, "key");
   KeyInfo key;
@@ -116,6 +129,7 @@ Result<KeyInfo> read_key(const object& json) {
   key.state = reader.text("state");
   key.created = reader.text("created");
   key.evidence = reader.nested("evidence", read_evidence);
+  if (json.contains("locations")) key.locations = reader.list("locations", read_key_location);
   return reader.finish(std::move(key));
 }
 
@@ -162,6 +176,24 @@ Result<SignatureInfo> read_signature(const object& json) {
     if (!fault) signature.fault = fault.error();
   }
   return reader.finish(std::move(signature));
+}
+
+Result<BatchedSignature> read_batched_signature(const object& json) {
+  FieldReader reader(json, "message's result");
+  BatchedSignature made;
+  made.record = reader.optional_number("record");
+  if (reader.optional_object("fault")) {
+    auto fault = reply_result(reader.nested("fault", read_fault));
+    if (!fault) made.fault = fault.error();
+  }
+  if (const auto encoded = reader.optional_text("signature")) {
+    auto bytes = from_base64(*encoded);
+    if (!bytes)
+      return connection_error("malformed",
+                              "The agent's signature is not base64. Check that signet and signetd fit.");
+    made.signature = std::move(*bytes);
+  }
+  return reader.finish(std::move(made));
 }
 
 Result<SignedMetadata> read_signed(const object& json) {
@@ -329,6 +361,14 @@ Result<MessageSignature> read_message_signature(const object& parameters) {
 
 Result<IssuedCertificateInfo> read_issued_certificate(const object& parameters) {
   return only(parameters, "issued", read_issued);
+}
+
+Result<BatchSignatures> read_batch_signatures(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  BatchSignatures batch;
+  batch.scheme = reader.text("scheme");
+  batch.results = reader.list("results", read_batched_signature);
+  return reader.finish(std::move(batch));
 }
 
 Result<RecordPageInfo> read_record_page(const object& parameters) {

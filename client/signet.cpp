@@ -28,6 +28,13 @@ boost::json::array strings(const std::vector<std::string>& all) {
   return array;
 }
 
+boost::json::array base64_list(const std::vector<Bytes>& all) {
+  boost::json::array array;
+  array.reserve(all.size());
+  for (const Bytes& one : all) array.emplace_back(to_base64(one));
+  return array;
+}
+
 // Null where there is nothing, as the IDL's "?" types want it. The secret stays in the object's own wiped
 // memory.
 void put_secret(object& parameters, std::string_view name, const std::optional<Secret>& secret) {
@@ -277,6 +284,22 @@ Result<KeyInfo> Agent::retire_key(std::string_view key) {
   return then(state_->plain("RetireKey", parameters), read_key_reply);
 }
 
+Result<KeyInfo> Agent::add_key_location(const AddKeyLocationCall& call) {
+  object parameters;
+  parameters["key"] = call.key;
+  parameters["uri"] = call.uri;
+  if (call.order) parameters["order"] = *call.order;
+  if (call.weight) parameters["weight"] = *call.weight;
+  return then(state_->plain("AddKeyLocation", parameters, State::Wait::Token), read_key_reply);
+}
+
+Result<KeyInfo> Agent::remove_key_location(std::string_view key, std::string_view token) {
+  object parameters;
+  parameters["key"] = json_view(key);
+  parameters["token"] = json_view(token);
+  return then(state_->plain("RemoveKeyLocation", parameters), read_key_reply);
+}
+
 // --- repositories ---
 
 Result<RepositoryInfo> Agent::create_repository(std::string_view name, std::string_view format) {
@@ -349,6 +372,23 @@ Result<IssuedCertificateInfo> Agent::issue_certificate(const IssueCertificateCal
   put_optional(parameters, "notBefore", call.not_before);
   put_optional(parameters, "notAfter", call.not_after);
   return then(state_->with_events("IssueCertificate", parameters, on_event), read_issued_certificate);
+}
+
+Result<BatchSignatures> Agent::sign_messages(const SignMessagesCall& call, const EventCallback& on_event) {
+  auto signing = state_->signing_parameters();
+  if (!signing) return signing.error();
+  object& parameters = *signing;
+  parameters["key"] = call.key;
+  if (!call.messages.empty()) parameters["messages"] = base64_list(call.messages);
+  if (!call.digests.empty()) parameters["digests"] = base64_list(call.digests);
+  put_optional(parameters, "scheme", call.scheme);
+  auto signatures = then(state_->with_events("SignMessage", parameters, on_event), read_batch_signatures);
+  if (!signatures || signatures->results.size() == call.messages.size() + call.digests.size())
+    return signatures;
+  return connection_error(
+      "malformed",
+      "The agent answered with another number of signatures than it was asked for. Check that "
+      "signet and signetd fit.");
 }
 
 Result<std::vector<LedgerRecordInfo>> Agent::read_ledger(std::int64_t first, std::int64_t limit) {

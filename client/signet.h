@@ -114,6 +114,14 @@ struct KeyEvidenceInfo {
   bool always_sensitive = false, never_extractable = false, always_authenticate = false;
 };
 
+// A token that holds a key.
+struct KeyLocationInfo {
+  std::string uri, token_label, token_serial;
+  std::int64_t order = 0, weight = 1;
+  KeyEvidenceInfo evidence;
+  std::optional<std::string> fault;  // why it is not asked now
+};
+
 struct KeyInfo {
   std::string name, uri, algorithm, fingerprint, tuf_keyid, notary_keyid;
   std::vector<std::string> uses;
@@ -121,6 +129,7 @@ struct KeyInfo {
   std::string state;  // active, retired
   std::string created;
   KeyEvidenceInfo evidence;
+  std::vector<KeyLocationInfo> locations;  // all tokens that hold it; empty from an older agent
 };
 
 struct RoleInfo {
@@ -182,6 +191,18 @@ struct IssuedCertificateInfo {
   std::optional<boost::json::object> notary;
   std::optional<std::string> notary_keyid;
   std::int64_t record = 0;  // sequence of its record
+};
+
+// One message of a batch: its signature, or why there is none.
+struct BatchedSignature {
+  std::optional<Bytes> signature;
+  std::optional<std::int64_t> record;
+  std::optional<Error> fault;
+};
+
+struct BatchSignatures {
+  std::string scheme;
+  std::vector<BatchedSignature> results;  // one for each message, in their order
 };
 
 struct LedgerRecordInfo {
@@ -264,6 +285,12 @@ struct GenerateKeyCall {
   std::optional<Secret> pin;
 };
 
+// A further token that holds an enrolled key; for a token that is known, its order and weight anew.
+struct AddKeyLocationCall {
+  std::string key, uri;
+  std::optional<std::int64_t> order, weight;
+};
+
 struct SignMetadataCall {
   std::string repository, role, format;
   std::string signed_bytes;  // the exact canonical JSON of "signed"
@@ -284,6 +311,14 @@ struct IssueCertificateCall {
   std::vector<std::string> purposes;
   std::optional<std::string> not_before, not_after;  // RFC 3339; a certificate has an end, a request neither
 };
+
+// At most kMostInBatch, and no more bytes in all than a frame has room for: about 180 KiB, 4 more for each.
+struct SignMessagesCall {
+  std::string key;
+  std::vector<Bytes> messages, digests;  // exactly one of the two lists has members
+  std::optional<std::string> scheme;
+};
+inline constexpr std::size_t kMostInBatch = 1024;
 
 // The policy in force. source: its file, or "built-in".
 struct PolicyText {
@@ -374,6 +409,9 @@ class SIGNET_API Agent {
                                          const std::optional<std::string>& role = std::nullopt);
   Result<KeyDetails> show_key(std::string_view key);
   Result<KeyInfo> retire_key(std::string_view key);
+  Result<KeyInfo> add_key_location(const AddKeyLocationCall& call);
+  // token: its label, serial number or URI.
+  Result<KeyInfo> remove_key_location(std::string_view key, std::string_view token);
 
   Result<RepositoryInfo> create_repository(std::string_view name, std::string_view format);
   Result<RepositoryInfo> adopt_repository(std::string_view name, std::string_view format,
@@ -388,6 +426,8 @@ class SIGNET_API Agent {
   Result<MessageSignature> sign_message(const SignMessageCall& call, const EventCallback& on_event = {});
   Result<IssuedCertificateInfo> issue_certificate(const IssueCertificateCall& call,
                                                   const EventCallback& on_event = {});
+  // Several at once, over all sessions of the key's tokens. An error is the call's where nothing was signed.
+  Result<BatchSignatures> sign_messages(const SignMessagesCall& call, const EventCallback& on_event = {});
 
   Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
   Result<SignedCheckpointInfo> read_checkpoint();

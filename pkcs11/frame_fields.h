@@ -132,6 +132,10 @@ class Reader {
 template <typename M, typename T>
 concept Is = std::same_as<std::remove_const_t<M>, T>;
 
+template <typename C, Is<Bytes> M>
+void describe(C& c, M& m) {
+  c.field(m);
+}
 template <typename C, Is<TokenIdentity> M>
 void describe(C& c, M& m) {
   c.field(m.label);
@@ -243,12 +247,14 @@ void describe(C& c, M& m) {
   c.field(m.label);
   c.field(m.mechanism);
   c.field(m.input);
+  c.list(m.further);
 }
 template <typename C, Is<SignReply> M>
 void describe(C& c, M& m) {
   c.field(m.signature);
   c.field(m.fresh_handle);
   c.field(m.logged_in_again);
+  c.list(m.further);
 }
 template <typename C, Is<GenerateRequest> M>
 void describe(C& c, M& m) {

@@ -154,19 +154,26 @@ struct FindObjectsReply {
   std::uint32_t skipped = 0;
 };
 
-// SignInit, Login(CONTEXT_SPECIFIC) where the key asks for it, Sign. The signature is not verified here.
+// SignInit, Login(CONTEXT_SPECIFIC) where the key asks for it, Sign; the same for each further input, one
+// after the other. The signatures are not verified here.
 struct SignRequest {
   Bytes spki;
   Bytes id;
   std::string label;
   Mechanism mechanism = Mechanism::Ecdsa;
   Bytes input;
+  std::vector<Bytes> further{};  // at most kMostFurtherInputs
 };
 struct SignReply {
   Bytes signature;               // raw, as the token gave it
   bool fresh_handle = false;     // first use of a newly found key handle in this session: verify it
   bool logged_in_again = false;  // the kept PIN was sent (and accepted) once more
+  // Of the further inputs, up to the first one that failed: what is missing is asked for again, and gets its
+  // fault then.
+  std::vector<Bytes> further{};
 };
+// So that a reply stays within kMaxBody (RSA-4096: 512 bytes a signature).
+inline constexpr std::size_t kMostFurtherInputs = 63;
 
 // Admin mode only, after Open and Login. An empty id: the host makes a random one of 16 bytes.
 // FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key than asked:

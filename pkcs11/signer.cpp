@@ -74,7 +74,7 @@ HostResult<Signer::Cached*> Signer::cached_key(BytesView spki, const Bytes& id, 
   return &keys_.insert_or_assign(to_bytes(spki), std::move(cached)).first->second;
 }
 
-HostResult<Bytes> Signer::run_operation(const FoundPrivateKey& key, const SignRequest& request) {
+HostResult<Bytes> Signer::run_operation(const FoundPrivateKey& key, Mechanism wanted, const Bytes& input) {
   std::shared_lock<std::shared_mutex> side_by_side;
   std::unique_lock<std::shared_mutex> alone;
   if (key.key.always_authenticate)
@@ -83,7 +83,7 @@ HostResult<Bytes> Signer::run_operation(const FoundPrivateKey& key, const SignRe
     side_by_side = token_->side_by_side();
   Module& module = session_->module();
   SignMechanism mechanism;
-  set_mechanism(request.mechanism, mechanism);
+  set_mechanism(wanted, mechanism);
   const auto begun = module.call("C_SignInit", &CK_FUNCTION_LIST::C_SignInit, session_->handle(),
                                  &mechanism.mechanism, key.handle);
   if (!begun) return begun.error();
@@ -93,9 +93,9 @@ HostResult<Bytes> Signer::run_operation(const FoundPrivateKey& key, const SignRe
   }
   Bytes signature(kMaxSignature);
   CK_ULONG size = signature.size();
-  const auto done = module.call("C_Sign", &CK_FUNCTION_LIST::C_Sign, session_->handle(),
-                                const_cast<unsigned char*>(request.input.data()),
-                                CK_ULONG{request.input.size()}, signature.data(), &size);
+  const auto done =
+      module.call("C_Sign", &CK_FUNCTION_LIST::C_Sign, session_->handle(),
+                  const_cast<unsigned char*>(input.data()), CK_ULONG{input.size()}, signature.data(), &size);
   if (!done) return done.error();
   signature.resize(std::min<std::size_t>(size, signature.size()));
   return signature;
@@ -104,7 +104,7 @@ HostResult<Bytes> Signer::run_operation(const FoundPrivateKey& key, const SignRe
 HostResult<SignReply> Signer::sign_once(const SignRequest& request) {
   const auto key = cached_key(request.spki, request.id, request.label);
   if (!key) return key.error();
-  auto signature = run_operation((*key)->found, request);
+  auto signature = run_operation((*key)->found, request.mechanism, request.input);
   if (!signature) return signature.error();
   SignReply reply;
   reply.signature = std::move(*signature);
@@ -148,7 +148,26 @@ auto Signer::persistently(Work work) -> decltype(work()) {
 }
 
 HostResult<SignReply> Signer::sign(const SignRequest& request) {
-  return persistently([&] { return sign_once(request); });
+  if (request.further.size() > kMostFurtherInputs)
+    return make_fault(FaultKind::Protocol, "A request has too many inputs.");
+  auto reply = persistently([&] { return sign_once(request); });
+  if (reply) sign_further(request, *reply);
+  return reply;
+}
+
+// Without persistence: whoever asked asks again for what is missing, and has the fault mended then. Not for a
+// key that takes the PIN each time: a PIN that is refused must be told of at once.
+void Signer::sign_further(const SignRequest& request, SignReply& reply) {
+  for (const Bytes& input : request.further) {
+    const auto key = cached_key(request.spki, request.id, request.label);
+    if (!key || (*key)->found.key.always_authenticate) return;
+    auto signature = run_operation((*key)->found, request.mechanism, input);
+    if (!signature) {
+      close();  // OpenSC leaves a failed operation active
+      return;
+    }
+    reply.further.push_back(std::move(*signature));
+  }
 }
 
 HostResult<FindKeyReply> Signer::find(const FindKeyRequest& request) {

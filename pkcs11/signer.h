@@ -46,7 +46,8 @@ class Signer {
   HostResult<Cached*> cached_key(BytesView spki, const Bytes& id, const std::string& label);
   HostResult<void> keys_are_visible();
   HostResult<SignReply> sign_once(const SignRequest& request);
-  HostResult<Bytes> run_operation(const FoundPrivateKey& key, const SignRequest& request);
+  void sign_further(const SignRequest& request, SignReply& reply);
+  HostResult<Bytes> run_operation(const FoundPrivateKey& key, Mechanism wanted, const Bytes& input);
   // Calls `work` until it succeeds or nothing is left to try.
   template <typename Work>
   auto persistently(Work work) -> decltype(work());

@@ -29,6 +29,7 @@ struct Deadlines {
   std::chrono::milliseconds login{10000};
   std::chrono::milliseconds sign{40000};       // a signature may wait for touch: 15 to 30 s, by module
   std::chrono::milliseconds generate{180000};  // RSA-4096 on a card
+  std::chrono::milliseconds queue{60000};  // for a session to become free: then Busy, and no host is killed
 };
 
 struct ModuleConfig {
@@ -37,6 +38,7 @@ struct ModuleConfig {
   std::map<std::string, std::string> environment;  // added to the host's otherwise almost empty environment
   std::string init_args;                           // CK_C_INITIALIZE_ARGS.pReserved, for modules that want it
   std::size_t sessions = 4;                        // most sessions in the pool of one token
+  std::size_t queue = 1024;                        // calls that may wait for one of them: more get Busy
   bool shared = false;                             // one host may serve all tokens of the module
   bool removable = true;                           // tokens can be swapped: every signature is verified
   Deadlines deadlines;

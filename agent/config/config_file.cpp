@@ -31,9 +31,10 @@ constexpr std::array<std::string_view, 7> kCheckpointKeys{"signer",  "key",  "or
                                                           "anchors", "file", "interval"};
 constexpr std::array<std::string_view, 3> kSigners{"process", "key", "off"};
 constexpr std::array<std::string_view, 4> kSinkKeys{"name", "kind", "path", "backfill"};
-constexpr std::array<std::string_view, 9> kModuleKeys{
-    "name", "path", "environment", "init-args", "sessions", "shared", "removable", "deadlines", "pin"};
-constexpr std::array<std::string_view, 4> kDeadlineKeys{"discovery", "login", "sign", "generate"};
+constexpr std::array<std::string_view, 10> kModuleKeys{"name",      "path",  "environment", "init-args",
+                                                       "sessions",  "queue", "shared",      "removable",
+                                                       "deadlines", "pin"};
+constexpr std::array<std::string_view, 5> kDeadlineKeys{"discovery", "login", "sign", "generate", "queue"};
 constexpr std::array<std::string_view, 4> kPinKeys{"token", "file", "command", "credential"};
 constexpr std::array<std::string_view, 2> kModes{"personal", "system"};
 constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warning", "error", "critical"};
@@ -137,6 +138,7 @@ void read_deadlines(ConfigFault& fault, const toml::value& value, Deadlines& dea
   table.read("login", deadlines.login);
   table.read("sign", deadlines.sign);
   table.read("generate", deadlines.generate);
+  table.read("queue", deadlines.queue);
 }
 
 void read_pin(ConfigFault& fault, const toml::value& value, ModuleConfig& module) {
@@ -190,7 +192,8 @@ void read_module(ConfigFault& fault, const toml::value& value, Config& config) {
   table.read("path", module.path);
   table.read("environment", module.environment);
   table.read("init-args", module.init_args);
-  table.read("sessions", module.sessions, 1, 64);
+  table.read("sessions", module.sessions, 1, 256);
+  table.read("queue", module.queue, 1, 65536);
   table.read("shared", module.shared);
   table.read("removable", module.removable);
   table.sub_table("deadlines",

@@ -14,7 +14,7 @@ namespace json = boost::json;
 #define SIGNET_KEY_COLUMNS                                                                              \
   "fingerprint, name, uri, algorithm, spki, tuf_keyid, notary_keyid, uses, token_label, token_serial, " \
   "evidence, "                                                                                          \
-  "created, retired"
+  "created, retired, share_order, share_weight"
 
 json::array to_array(const std::vector<std::string>& texts) {
   return json::array(texts.begin(), texts.end());
@@ -48,6 +48,8 @@ LedgerKey read_key(const Query& row) {
   if (auto evidence = parse_stored(row.text(10)); evidence.is_object()) key.evidence = evidence.get_object();
   key.created = row.text(11);
   key.retired = row.integer(12) != 0;
+  key.share.order = static_cast<int>(row.integer(13));
+  key.share.weight = static_cast<int>(row.integer(14));
   return key;
 }
 
@@ -71,6 +73,51 @@ Error exists(std::string_view name, std::string message) {
 Error refused(const LedgerKey& key, std::string_view why, std::string message) {
   json::object parameters{{"key", key.name}, {"why", why}};
   return {ErrorName::KeyRefused, std::move(message), std::move(parameters)};
+}
+
+// --- where a key is ---
+
+template <typename Place>
+bool on_token(const Place& place, std::string_view label, std::string_view serial) {
+  return place.token_label == label && place.token_serial == serial;
+}
+
+void set_first_location(LedgerKey& key, const LedgerKeyLocation& location) {
+  key.uri = location.uri;
+  key.token_label = location.token_label;
+  key.token_serial = location.token_serial;
+  key.evidence = location.evidence;
+  key.share = location.share;
+}
+
+json::object location_detail(const LedgerKeyLocation& location) {
+  return {
+      {"uri", location.uri},           {"token", location.token_label}, {"serial", location.token_serial},
+      {"evidence", location.evidence}, {"order", location.share.order}, {"weight", location.share.weight}};
+}
+
+Error too_many_locations(const LedgerKey& key) {
+  json::object parameters{{"limit", "key-locations"}, {"value", kMostKeyLocations}};
+  return {ErrorName::LimitExceeded,
+          "The key \"" + key.name + "\" is on " + std::to_string(kMostKeyLocations) +
+              " tokens already, and more are not looked after. Remove one first.",
+          std::move(parameters)};
+}
+
+Error not_there(const LedgerKey& key, std::string_view label) {
+  json::object parameters{{"kind", "token"}, {"name", label}};
+  return {ErrorName::NotFound,
+          "The key \"" + key.name + "\" is not enrolled on the token \"" + std::string(label) +
+              "\". \"signet key show\" names its tokens.",
+          std::move(parameters)};
+}
+
+Error only_location(const LedgerKey& key) {
+  json::object parameters{{"parameter", "token"}};
+  return {ErrorName::InvalidParameter,
+          "The token \"" + key.token_label + "\" is the only one that holds the key \"" + key.name +
+              "\". Enrol it on another one first, or retire it.",
+          std::move(parameters)};
 }
 
 bool stands_alone(std::string_view use) {
@@ -115,14 +162,17 @@ Result<void> KeyTable::add(const LedgerKey& key, const Requester& who) {
 void KeyTable::store(const LedgerKey& key, std::string_view created) {
   run(database_,
       "INSERT INTO keys (" SIGNET_KEY_COLUMNS
-      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)"
+      ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?14)"
       " ON CONFLICT (fingerprint) DO UPDATE SET name = ?2, uri = ?3, algorithm = ?4, spki = ?5, tuf_keyid = "
       "?6,"
       " notary_keyid = ?7, uses = ?8, token_label = ?9, token_serial = ?10, evidence = ?11, created = ?12, "
-      "retired = 0",
+      "retired = 0, share_order = ?13, share_weight = ?14",
       key.fingerprint, key.name, key.uri, key.algorithm, key.spki, key.tuf_keyid, key.notary_keyid,
       json::serialize(to_array(key.uses)), key.token_label, key.token_serial, json::serialize(key.evidence),
-      created);
+      created, std::int64_t{key.share.order}, std::int64_t{key.share.weight});
+  // Where an earlier enrolment had it says nothing any more.
+  locations_.remove_all(key.fingerprint);
+  for (const LedgerKeyLocation& location : key.also) locations_.put(key.fingerprint, location);
   for (const std::string& use : key.uses)
     run(database_, "INSERT INTO key_uses_ever (fingerprint, use) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
         key.fingerprint, use);
@@ -161,13 +211,19 @@ std::vector<LedgerKey> KeyTable::all() {
   for (Query row(database_, "SELECT " SIGNET_KEY_COLUMNS " FROM keys ORDER BY name, retired, fingerprint");
        row.next();)
     keys.push_back(read_key(row));
+  auto locations = locations_.all();
+  for (LedgerKey& key : keys)
+    if (const auto found = locations.find(key.fingerprint); found != locations.end())
+      key.also = std::move(found->second);
   return keys;
 }
 
 std::optional<LedgerKey> KeyTable::by_fingerprint(std::string_view fingerprint) {
   Query row(database_, "SELECT " SIGNET_KEY_COLUMNS " FROM keys WHERE fingerprint = ?1", fingerprint);
   if (!row.next()) return std::nullopt;
-  return read_key(row);
+  LedgerKey key = read_key(row);
+  key.also = locations_.of(key.fingerprint);
+  return key;
 }
 
 // An active key is meant before a retired one, a name before a fingerprint or key id, the younger before the
@@ -179,7 +235,9 @@ Result<LedgerKey> KeyTable::find(std::string_view name) {
             " ORDER BY retired, name = ?1 DESC, created DESC LIMIT 1",
             name);
   if (!row.next()) return not_found(name);
-  return read_key(row);
+  LedgerKey key = read_key(row);
+  key.also = locations_.of(key.fingerprint);
+  return key;
 }
 
 Result<LedgerKey> KeyTable::retire(std::string_view name, const Requester& who) {
@@ -193,6 +251,71 @@ Result<LedgerKey> KeyTable::retire(std::string_view name, const Requester& who) 
   if (!recorded) return recorded.error();
   run(database_, "UPDATE keys SET retired = 1 WHERE fingerprint = ?1", key->fingerprint);
   key->retired = true;
+  return key;
+}
+
+Result<LedgerKey> KeyTable::active(std::string_view fingerprint) {
+  auto key = by_fingerprint(fingerprint);
+  if (!key) return not_found(fingerprint);
+  if (key->retired)
+    return refused(*key, "retired",
+                   "The key \"" + key->name + "\" is retired: where it is does not matter any more.");
+  return std::move(*key);
+}
+
+void KeyTable::store_first_location(const LedgerKey& key) {
+  run(database_,
+      "UPDATE keys SET uri = ?2, token_label = ?3, token_serial = ?4, evidence = ?5, share_order = ?6,"
+      " share_weight = ?7 WHERE fingerprint = ?1",
+      key.fingerprint, key.uri, key.token_label, key.token_serial, json::serialize(key.evidence),
+      std::int64_t{key.share.order}, std::int64_t{key.share.weight});
+}
+
+Result<LedgerKey> KeyTable::add_location(std::string_view fingerprint, const LedgerKeyLocation& location,
+                                         const Requester& who) {
+  auto key = active(fingerprint);
+  if (!key) return key;
+  const auto known = std::ranges::find_if(key->also, [&](const LedgerKeyLocation& other) {
+    return on_token(other, location.token_label, location.token_serial);
+  });
+  const bool first = on_token(*key, location.token_label, location.token_serial);
+  if (!first && known == key->also.end() && key->also.size() + 1 >= kMostKeyLocations)
+    return too_many_locations(*key);
+  NewRecord record{"key.add-location", key_body(*key), location_detail(location), who};
+  const auto recorded = records_.append(std::move(record));
+  if (!recorded) return recorded.error();
+  if (first) {
+    set_first_location(*key, location);
+    store_first_location(*key);
+    return key;
+  }
+  if (known == key->also.end())
+    key->also.push_back(location);
+  else
+    *known = location;
+  locations_.put(key->fingerprint, location);
+  return key;
+}
+
+Result<LedgerKey> KeyTable::remove_location(std::string_view fingerprint, std::string_view token_label,
+                                            std::string_view token_serial, const Requester& who) {
+  auto key = active(fingerprint);
+  if (!key) return key;
+  const bool first = on_token(*key, token_label, token_serial);
+  const auto place = std::ranges::find_if(
+      key->also, [&](const LedgerKeyLocation& other) { return on_token(other, token_label, token_serial); });
+  if (!first && place == key->also.end()) return not_there(*key, token_label);
+  if (key->also.empty()) return only_location(*key);
+  const LedgerKeyLocation gone = first ? first_location(*key) : *place;
+  NewRecord record{"key.remove-location", key_body(*key), location_detail(gone), who};
+  const auto recorded = records_.append(std::move(record));
+  if (!recorded) return recorded.error();
+  const auto leaves = first ? key->also.begin() : place;  // the next one takes the first one's row
+  if (first) set_first_location(*key, *leaves);
+  if (first) store_first_location(*key);
+  const LedgerKeyLocation row = *leaves;
+  locations_.remove(key->fingerprint, row.token_label, row.token_serial);
+  key->also.erase(leaves);
   return key;
 }
 

@@ -113,6 +113,20 @@ class SqliteLedger final : public Ledger {
     return write<LedgerKey>(
         [name = std::move(name), who](LedgerStore& store) { return store.keys().retire(name, who); });
   }
+  awaitable<Result<LedgerKey>> add_key_location(std::string fingerprint, LedgerKeyLocation location,
+                                                Requester who) override {
+    return write<LedgerKey>(
+        [fingerprint = std::move(fingerprint), location = std::move(location), who](LedgerStore& store) {
+          return store.keys().add_location(fingerprint, location, who);
+        });
+  }
+  awaitable<Result<LedgerKey>> remove_key_location(std::string fingerprint, std::string token_label,
+                                                   std::string token_serial, Requester who) override {
+    return write<LedgerKey>([fingerprint = std::move(fingerprint), label = std::move(token_label),
+                             serial = std::move(token_serial), who](LedgerStore& store) {
+      return store.keys().remove_location(fingerprint, label, serial, who);
+    });
+  }
   awaitable<Result<std::vector<std::pair<std::string, std::string>>>> key_roles(
       std::string fingerprint) override {
     return read<std::vector<std::pair<std::string, std::string>>>(

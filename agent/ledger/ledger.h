@@ -55,6 +55,17 @@ class Ledger {
   // By name, fingerprint, TUF or Notary key id. NotFound.
   virtual boost::asio::awaitable<Result<LedgerKey>> key(std::string name) = 0;
   virtual boost::asio::awaitable<Result<LedgerKey>> retire_key(std::string name, Requester who) = 0;
+  // The key, found by its fingerprint, is on this token too; for a token that it is known to be on already:
+  // its URI, evidence and share are these now. NotFound, KeyRefused (retired), LimitExceeded (key-locations).
+  virtual boost::asio::awaitable<Result<LedgerKey>> add_key_location(std::string fingerprint,
+                                                                     LedgerKeyLocation location,
+                                                                     Requester who) = 0;
+  // Forgets that it is on this token. Of the tokens that are left the eldest stands for the key. NotFound
+  // (key, token), InvalidParameter: it is the only one.
+  virtual boost::asio::awaitable<Result<LedgerKey>> remove_key_location(std::string fingerprint,
+                                                                        std::string token_label,
+                                                                        std::string token_serial,
+                                                                        Requester who) = 0;
   // Every (repository, role) that the key has reserved or released a version of.
   virtual boost::asio::awaitable<Result<std::vector<std::pair<std::string, std::string>>>> key_roles(
       std::string fingerprint) = 0;

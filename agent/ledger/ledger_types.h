@@ -18,10 +18,26 @@ namespace signet {
 
 enum class MarkState { Reserved, Released, Observed };
 
+// Which of the tokens that hold a key is asked: of those that work, the ones of the lowest order (0 to 99),
+// each with a part of the load that grows with its weight (1 to 100).
+struct KeyShare {
+  int order = 0;
+  int weight = 1;
+};
+inline constexpr int kMostKeyOrder = 99, kMostKeyWeight = 100;
+
 struct LedgerSummary {
   std::string id;  // 32 random bytes, hex
   std::int64_t records = 0;
   std::int64_t commits = 0;  // that wrote, since it was opened: many calls share one
+};
+
+// A further token that holds a key.
+struct LedgerKeyLocation {
+  std::string uri;
+  std::string token_label, token_serial;
+  boost::json::object evidence;
+  KeyShare share;
 };
 
 struct LedgerKey {
@@ -36,7 +52,22 @@ struct LedgerKey {
   bool retired = false;
   std::string created;  // RFC 3339
   boost::json::object evidence;
+  // How much of the load goes to the token above, and who else can take it: the same key, replicated by its
+  // vendor's means. At most kMostKeyLocations in all, each token once, in the order of their enrolment.
+  KeyShare share;
+  std::vector<LedgerKeyLocation> also;
 };
+inline constexpr std::size_t kMostKeyLocations = 16;
+
+inline LedgerKeyLocation first_location(const LedgerKey& key) {
+  LedgerKeyLocation location;
+  location.uri = key.uri;
+  location.token_label = key.token_label;
+  location.token_serial = key.token_serial;
+  location.evidence = key.evidence;
+  location.share = key.share;
+  return location;
+}
 
 struct TrustedRoot {
   std::int64_t version = 0;

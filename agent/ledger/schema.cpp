@@ -279,10 +279,28 @@ CREATE TABLE release_times (
 CREATE INDEX release_times_by_time ON release_times (role, time);
 )sql";
 
+// A key on several tokens: "keys" has the first, this table the others.
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE keys ADD COLUMN share_order INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE keys ADD COLUMN share_weight INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE key_locations (
+  id INTEGER PRIMARY KEY,
+  fingerprint TEXT NOT NULL REFERENCES keys,
+  token_label TEXT NOT NULL,
+  token_serial TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  share_order INTEGER NOT NULL,
+  share_weight INTEGER NOT NULL,
+  UNIQUE (fingerprint, token_label, token_serial)
+) STRICT;
+)sql";
+
 constexpr std::array kMigrations{
     Migration{1, kVersion1}, Migration{2, kVersion2, build_tree},
     Migration{3, kVersion3}, Migration{4, kVersion4},
-    Migration{5, kVersion5}, Migration{6, kRecordIndexTables, build_record_index}};
+    Migration{5, kVersion5}, Migration{6, kRecordIndexTables, build_record_index},
+    Migration{7, kVersion7}};
 
 std::int64_t pragma(Database& database, std::string_view sql) {
   Query row(database, sql);

@@ -123,7 +123,7 @@ awaitable<Result<Bytes>> sign_document(ServiceState& state, const Call& call, co
   const Bytes message = approval_message(parsed.document);
   const KeyLocation location = key_location(*parsed.entry, key);
   boost::json::object empty{{"approval", nullptr}};
-  Waiting waiting = waiting_for(call.events, std::move(empty));
+  Waiting waiting = waiting_for(call.peer, call.events, std::move(empty));
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_approval_again(state, call.peer, parsed, verdict);
   };
@@ -132,8 +132,8 @@ awaitable<Result<Bytes>> sign_document(ServiceState& state, const Call& call, co
       co_await state.tokens.sign(location, token_mechanism(scheme), std::move(input), std::move(waiting));
   if (!raw) co_return raw.error();
   if (!verify_token_signature(key, scheme, message, raw->signature)) {
-    state.tokens.distrust(location);
-    co_return wrong_signature(*parsed.entry);
+    state.tokens.distrust(location, raw->place);
+    co_return wrong_signature(*parsed.entry, location.place(raw->place));
   }
   co_return encoded(scheme, std::move(raw->signature));
 }

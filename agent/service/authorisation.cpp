@@ -40,6 +40,10 @@ PolicyToken policy_token(const LedgerKey& key) {
   return {key.token_label, key.token_serial};
 }
 
+PolicyToken policy_token(const LedgerKeyLocation& location) {
+  return {location.token_label, location.token_serial};
+}
+
 PolicyToken policy_token(const TokenDescription& token) {
   return {token.label, token.serial};
 }
@@ -77,6 +81,21 @@ Result<void> judge_again(const Policy& policy, const PolicyRequest& request, con
     return denied(verdict->rule, "Meanwhile the policy has changed: the rule \"" + verdict->rule +
                                      "\" asks for more than was asked for. Nothing was signed. Ask again.");
   return {};
+}
+
+bool allowed_alike(const Policy& policy, PolicyRequest request, PolicyToken token, const Verdict& verdict) {
+  request.token = std::move(token);
+  const Verdict there = decide(policy, request);
+  return there.allowed && there.rule == verdict.rule;
+}
+
+KeyLocation permitted_places(const Policy& policy, const PolicyRequest& request, const Verdict& verdict,
+                             KeyLocation location) {
+  std::erase_if(location.also, [&](const KeyPlace& place) {
+    PolicyToken token{place.token_label, place.token_serial};
+    return !allowed_alike(policy, request, std::move(token), verdict);
+  });
+  return location;
 }
 
 bool allowed_unasked(const Policy& policy, const Peer& peer, Action action) {
@@ -146,6 +165,21 @@ awaitable<Result<TokenDescription>> authorise_token(ServiceState& state, Peer pe
   const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
   if (!verdict) co_return verdict.error();
   co_return found;
+}
+
+awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action, PolicyKey key,
+                                      PolicyToken token, std::string question) {
+  PolicyRequest request = policy_request(peer, action);
+  Confirmation confirmation;
+  confirmation.question = std::move(question);
+  confirmation.details = "Algorithm: " + std::string(to_string(key.algorithm)) + "; for:";
+  for (const std::string& use : key.uses) confirmation.details += " " + use;
+  confirmation.details += "\nToken: " + token.label + " (serial number " + token.serial + ")";
+  request.key = std::move(key);
+  request.token = std::move(token);
+  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  if (!verdict) co_return verdict.error();
+  co_return Result<void>();
 }
 
 awaitable<Result<void>> authorise_repository(ServiceState& state, Peer peer, Action action,

@@ -18,6 +18,7 @@ namespace signet {
 PolicyIdentity policy_identity(const Identity& identity);
 PolicyKey policy_key(const LedgerKey& key);
 PolicyToken policy_token(const LedgerKey& key);
+PolicyToken policy_token(const LedgerKeyLocation& location);
 PolicyToken policy_token(const TokenDescription& token);
 
 // A request by this caller for this action, now; the caller of this adds the other facts.
@@ -35,6 +36,13 @@ Result<Verdict> judge(const Policy& policy, const PolicyRequest& request);
 // The same after a wait, for acts that no approvals can be given for: `before` is what was satisfied.
 // PolicyDenied also where the policy asks now for what nobody was asked for then.
 Result<void> judge_again(const Policy& policy, const PolicyRequest& request, const Verdict& before);
+
+// A rule may name tokens, and a key may be on several. `verdict` is what the policy says of the request on
+// one of them: whether it allows it on `token` too, by the same rule.
+bool allowed_alike(const Policy& policy, PolicyRequest request, PolicyToken token, const Verdict& verdict);
+// The tokens that the request may be carried out on; `verdict` is about the first.
+KeyLocation permitted_places(const Policy& policy, const PolicyRequest& request, const Verdict& verdict,
+                             KeyLocation location);
 
 // Whether the policy allows it to this caller as they are, with nobody to be asked. For what is shown to some
 // and not to others, where a refusal is no error.
@@ -61,6 +69,10 @@ boost::asio::awaitable<Result<void>> authorise(ServiceState& state, const Peer& 
 boost::asio::awaitable<Result<TokenDescription>> authorise_token(ServiceState& state, Peer peer,
                                                                  Action action, std::string token,
                                                                  std::string question);
+
+// For acts on a key as it is on one token. `question`: what the person is asked, where there is one to ask.
+boost::asio::awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action,
+                                                   PolicyKey key, PolicyToken token, std::string question);
 
 // For what names a repository and perhaps a role ("*": all of them).
 boost::asio::awaitable<Result<void>> authorise_repository(ServiceState& state, Peer peer, Action action,

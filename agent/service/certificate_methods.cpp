@@ -160,7 +160,7 @@ boost::json::object intent_body(const IssueCall& call, const Identity& identity)
 Waiting certificate_waiting(ServiceState& state, EventSink& events, const IssueCall& parsed,
                             const Identity& identity, const Verdict& verdict) {
   boost::json::object empty{{"issued", nullptr}};
-  Waiting waiting = waiting_for(events, std::move(empty));
+  Waiting waiting = waiting_for(identity.peer(), events, std::move(empty));
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_certificate_again(state, parsed, identity, verdict);
   };
@@ -168,8 +168,7 @@ Waiting certificate_waiting(ServiceState& state, EventSink& events, const IssueC
 }
 
 awaitable<Result<SignedCertificate>> sign_on_token(ServiceState& state, const IssueCall& call,
-                                                   Waiting waiting) {
-  const KeyLocation location = key_location(*call.entry, *call.key);
+                                                   const KeyLocation& location, Waiting waiting) {
   const SignatureScheme scheme = call.content->scheme();
   Bytes input = token_input(scheme, call.content->to_be_signed());
   const auto raw =
@@ -177,8 +176,8 @@ awaitable<Result<SignedCertificate>> sign_on_token(ServiceState& state, const Is
   if (!raw) co_return raw.error();
   auto made = call.content->finish(raw->signature);
   if (made) co_return std::move(*made);
-  state.tokens.distrust(location);
-  co_return wrong_signature(*call.entry);
+  state.tokens.distrust(location, raw->place);
+  co_return wrong_signature(*call.entry, location.place(raw->place));
 }
 
 boost::json::value or_null(std::optional<std::string> text) {
@@ -235,7 +234,9 @@ awaitable<Reply> issue_certificate(ServiceState& state, Call call) {
       co_await (*ledger)->record("certificate-intent", std::move(body), std::move(detail), who);
   if (!intent) co_return intent.error();
   Waiting waiting = certificate_waiting(state, call.events, *parsed, *identity, *allowed);
-  const auto made = co_await sign_on_token(state, *parsed, std::move(waiting));
+  const KeyLocation location = permitted_places(state.policy->policy, certificate_request(*parsed, *identity),
+                                                *allowed, key_location(*parsed->entry, *parsed->key));
+  const auto made = co_await sign_on_token(state, *parsed, location, std::move(waiting));
   const auto outcome = co_await record_outcome(**ledger, *intent, made, who);
   if (!made) {
     if (!outcome) spdlog::error("The outcome of a certificate was not recorded: {}", outcome.error().message);

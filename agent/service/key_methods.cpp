@@ -15,12 +15,6 @@ namespace {
 using boost::asio::awaitable;
 using Reply = Result<boost::json::object>;
 
-Error key_not_found(const std::string& name) {
-  return {ErrorName::NotFound,
-          "No key named " + name + " is enrolled in this agent. See \"signet key list\".",
-          {{"kind", "key"}, {"name", name}}};
-}
-
 // Holds a key's name while a token makes the key, so that two calls cannot make two keys for one name.
 class NameClaim {
  public:
@@ -90,24 +84,9 @@ awaitable<Reply> enrol(ServiceState& state, Ledger& ledger, LedgerKey entry, Pee
   const Requester who = requester(peer);
   const auto added = co_await ledger.add_key(entry, who);
   if (!added) co_return added.error();
-  boost::json::object reply{{"key", to_json(entry)}};
+  boost::json::object reply{{"key", to_json(entry, state.tokens)}};
   state.keys.put(std::move(entry));
   co_return reply;
-}
-
-awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action, PolicyKey key,
-                                      PolicyToken token, std::string question) {
-  PolicyRequest request = policy_request(peer, action);
-  Confirmation confirmation;
-  confirmation.question = std::move(question);
-  confirmation.details = "Algorithm: " + std::string(to_string(key.algorithm)) + "; for:";
-  for (const std::string& use : key.uses) confirmation.details += " " + use;
-  confirmation.details += "\nToken: " + token.label + " (serial number " + token.serial + ")";
-  request.key = std::move(key);
-  request.token = std::move(token);
-  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
-  if (!verdict) co_return verdict.error();
-  co_return Result<void>();
 }
 
 awaitable<Reply> generate_key(ServiceState& state, Call call) {
@@ -238,7 +217,7 @@ awaitable<Reply> list_keys(ServiceState& state, Call call) {
   }
   boost::json::array keys;
   for (const KeyBook::Entry& key : state.keys.all())
-    if (!wanted || wanted->contains(key->fingerprint)) keys.push_back(to_json(*key));
+    if (!wanted || wanted->contains(key->fingerprint)) keys.push_back(to_json(*key, state.tokens));
   boost::json::object reply{{"keys", std::move(keys)}};
   co_return reply;
 }
@@ -259,7 +238,7 @@ awaitable<Reply> show_key(ServiceState& state, Call call) {
     boost::json::object pair{{"repository", repository}, {"role", role}};
     roles.push_back(std::move(pair));
   }
-  boost::json::object reply{{"key", to_json(*entry)},
+  boost::json::object reply{{"key", to_json(*entry, state.tokens)},
                             {"pem", key->pem()},
                             {"ssh", key->ssh(entry->name)},
                             {"tuf", metadata_key_object(*key, MetadataFormat::Tuf)},
@@ -282,7 +261,7 @@ awaitable<Reply> retire_key(ServiceState& state, Call call) {
   const Requester who = requester(call.peer);
   auto retired = co_await (*ledger)->retire_key(entry->name, who);
   if (!retired) co_return retired.error();
-  boost::json::object reply{{"key", to_json(*retired)}};
+  boost::json::object reply{{"key", to_json(*retired, state.tokens)}};
   state.keys.put(std::move(*retired));
   co_return reply;
 }

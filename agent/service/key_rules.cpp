@@ -31,6 +31,12 @@ bool excludes(std::string_view use, std::string_view other) {
 
 }  // namespace
 
+Error key_not_found(const std::string& name) {
+  return {ErrorName::NotFound,
+          "No key named " + name + " is enrolled in this agent. See \"signet key list\".",
+          {{"kind", "key"}, {"name", name}}};
+}
+
 Result<void> check_key_name(std::string_view name) {
   const bool fits = !name.empty() && name.size() <= kMaxKeyName && name.front() != '.' &&
                     name.front() != '-' && std::all_of(name.begin(), name.end(), is_name_character);
@@ -79,6 +85,31 @@ Result<void> check_evidence(const std::string& name, const KeyEvidence& evidence
                      "not sign with it. Generate a key on the token instead (signet key generate).",
                  {{"key", name}, {"why", "not-sensitive"}}};
   return {};
+}
+
+Result<void> check_further_location(const LedgerKey& key, const FoundKey& found) {
+  if (found.spki != key.spki)
+    return invalid_parameter("uri",
+                             "The key object is another one than " + key.name +
+                                 ": their public keys differ. A key on several tokens is one key, "
+                                 "replicated by the vendor's means; enrol this one by a name of its own.");
+  return check_evidence(key.name, found.evidence);
+}
+
+Result<KeyShare> key_share(const std::optional<std::int64_t>& order,
+                           const std::optional<std::int64_t>& weight) {
+  KeyShare share;
+  const std::int64_t wanted_order = order.value_or(share.order);
+  const std::int64_t wanted_weight = weight.value_or(share.weight);
+  if (wanted_order < 0 || wanted_order > kMostKeyOrder)
+    return invalid_parameter("order", "A token's order is 0 to " + std::to_string(kMostKeyOrder) +
+                                          ": tokens of the lowest order that work are used.");
+  if (wanted_weight < 1 || wanted_weight > kMostKeyWeight)
+    return invalid_parameter("weight", "A token's weight is 1 to " + std::to_string(kMostKeyWeight) +
+                                           ": its part of the load among the tokens of its order.");
+  share.order = static_cast<int>(wanted_order);
+  share.weight = static_cast<int>(wanted_weight);
+  return share;
 }
 
 }  // namespace signet

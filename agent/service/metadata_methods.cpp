@@ -64,8 +64,8 @@ awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Sign
                                         std::move(waiting));
   if (!raw) co_return raw.error();
   if (!verify_token_signature(signer.key, scheme, message, raw->signature)) {
-    state.tokens.distrust(location);
-    co_return wrong_signature(signer.enrolled);
+    state.tokens.distrust(location, raw->place);
+    co_return wrong_signature(signer.enrolled, location.place(raw->place));
   }
   co_return metadata_signature_object(signer.key, signer.keyid, call.format, raw->signature);
 }
@@ -97,9 +97,14 @@ void note(Signatures& signatures, const Signer& signer, Result<boost::json::obje
 
 // Who names keys waits for their tokens; who asks for "every key of the role" gets those that are there, and
 // the others as "failed".
-Waiting waiting_for_signer(const SignMetadataCall& call, const ReadyPlan& ready, EventSink& events) {
-  if (call.keys.empty() && ready.plan.selection.signers.size() > 1) return {};
-  return waiting_for(events, {{"result", nullptr}});
+Waiting waiting_for_signer(const SignMetadataCall& call, const Peer& client, const ReadyPlan& ready,
+                           EventSink& events) {
+  Waiting waiting = waiting_for(client, events, {{"result", nullptr}});
+  if (call.keys.empty() && ready.plan.selection.signers.size() > 1) {
+    waiting.tell = nullptr;
+    waiting.patience = {};
+  }
+  return waiting;
 }
 
 // One after the other: a person touches one token at a time.
@@ -107,7 +112,7 @@ awaitable<Signatures> sign_with_all(ServiceState& state, Ledger& ledger, const S
                                     const Identity& identity, const ReadyPlan& ready, EventSink& events) {
   Signatures signatures;
   for (const Signer& signer : ready.plan.selection.signers) {
-    Waiting waiting = waiting_for_signer(call, ready, events);
+    Waiting waiting = waiting_for_signer(call, identity.peer(), ready, events);
     waiting.judged_at = ready.judged_at;
     waiting.still_allowed = [&] {
       return judge_metadata_again(state, ledger, call, identity, ready, signer);

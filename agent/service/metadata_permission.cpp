@@ -14,7 +14,8 @@ struct SignerJudgement {
 };
 
 // A supersede is an act of its own besides the signing: both must be allowed.
-Result<SignerJudgement> judge_signer(const Policy& policy, PolicyRequest request, const Signer& signer,
+// Tokens that it is not allowed on are left out of the signer's.
+Result<SignerJudgement> judge_signer(const Policy& policy, PolicyRequest request, Signer& signer,
                                      bool supersede) {
   request.key = policy_key(signer.enrolled);
   request.token = policy_token(signer.enrolled);
@@ -25,6 +26,9 @@ Result<SignerJudgement> judge_signer(const Policy& policy, PolicyRequest request
     request.action = action;
     auto verdict = judge(policy, request);
     if (!verdict) return verdict.error();
+    std::erase_if(signer.enrolled.also, [&](const LedgerKeyLocation& other) {
+      return !allowed_alike(policy, request, policy_token(other), *verdict);
+    });
     judgement.shared = judgement.shared && verdict->shared_key;
     judgement.verdicts.push_back(std::move(*verdict));
   }

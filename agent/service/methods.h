@@ -15,6 +15,8 @@ void add_token_methods(ServiceState& state,
 void add_watch_methods(ServiceState& state, MethodTable& table);  // Watch
 void add_key_methods(ServiceState& state,
                      MethodTable& table);  // GenerateKey, EnrolKey, ListKeys, ShowKey, RetireKey
+// AddKeyLocation, RemoveKeyLocation
+void add_key_location_methods(ServiceState& state, MethodTable& table);
 void add_repository_methods(ServiceState& state, MethodTable& table);  // Create, Adopt, Observe, List
 void add_metadata_methods(ServiceState& state, MethodTable& table);    // SignMetadata
 void add_policy_methods(ServiceState& state, MethodTable& table);   // ShowPolicy, CheckPolicy, ExplainPolicy

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "agent/service/token_signing.h"
+
 namespace signet {
 namespace {
 
@@ -38,6 +40,19 @@ std::string_view pin_name(PinState pin) {
   return "unset";
 }
 
+boost::json::object location_json(const LedgerKeyLocation& location, const LedgerKey& key,
+                                  const TokenService& tokens) {
+  boost::json::object json{{"uri", location.uri},
+                           {"tokenLabel", location.token_label},
+                           {"tokenSerial", location.token_serial},
+                           {"order", location.share.order},
+                           {"weight", location.share.weight},
+                           {"evidence", location.evidence},
+                           {"fault", nullptr}};
+  if (const auto fault = tokens.fault_of(key_place(location), key.spki)) json["fault"] = *fault;
+  return json;
+}
+
 }  // namespace
 
 boost::json::object to_json(const LedgerSummary& summary) {
@@ -70,7 +85,10 @@ boost::json::object to_json(const KeyEvidence& evidence) {
           {"alwaysAuthenticate", evidence.always_authenticate}};
 }
 
-boost::json::object to_json(const LedgerKey& key) {
+boost::json::object to_json(const LedgerKey& key, const TokenService& tokens) {
+  boost::json::array locations;
+  locations.push_back(location_json(first_location(key), key, tokens));
+  for (const LedgerKeyLocation& other : key.also) locations.push_back(location_json(other, key, tokens));
   return {{"name", key.name},
           {"uri", key.uri},
           {"algorithm", key.algorithm},
@@ -82,7 +100,8 @@ boost::json::object to_json(const LedgerKey& key) {
           {"tokenSerial", key.token_serial},
           {"state", key.retired ? "retired" : "active"},
           {"created", key.created},
-          {"evidence", key.evidence}};
+          {"evidence", key.evidence},
+          {"locations", std::move(locations)}};
 }
 
 boost::json::object to_json(const RecordRow& record) {

@@ -14,7 +14,8 @@ boost::json::object to_json(const LedgerSummary& summary);
 boost::json::object to_json(const ModuleDescription& module);
 boost::json::object to_json(const TokenDescription& token);
 boost::json::object to_json(const KeyEvidence& evidence);
-boost::json::object to_json(const LedgerKey& key);
+// With why a token of its is not asked now.
+boost::json::object to_json(const LedgerKey& key, const TokenService& tokens);
 boost::json::object to_json(const RecordRow& record);
 boost::json::object to_json(const Quarantine& quarantine);
 boost::json::object to_json(const CheckpointerState& state, const KeptCheckpoint& newest);

@@ -35,6 +35,7 @@ MethodTable Service::methods() {
   add_token_methods(state_, table);
   add_watch_methods(state_, table);
   add_key_methods(state_, table);
+  add_key_location_methods(state_, table);
   add_repository_methods(state_, table);
   add_metadata_methods(state_, table);
   add_message_methods(state_, table);

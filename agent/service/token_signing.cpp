@@ -23,9 +23,22 @@ KeyLocation key_location(const LedgerKey& enrolled, const PublicKey& key) {
   location.uri = enrolled.uri;
   location.token_label = enrolled.token_label;
   location.token_serial = enrolled.token_serial;
+  location.order = enrolled.share.order;
+  location.weight = enrolled.share.weight;
   location.spki = key.spki();
   location.algorithm = key.algorithm();
+  for (const LedgerKeyLocation& other : enrolled.also) location.also.push_back(key_place(other));
   return location;
+}
+
+KeyPlace key_place(const LedgerKeyLocation& location) {
+  KeyPlace place;
+  place.uri = location.uri;
+  place.token_label = location.token_label;
+  place.token_serial = location.token_serial;
+  place.order = location.share.order;
+  place.weight = location.share.weight;
+  return place;
 }
 
 namespace {
@@ -50,8 +63,10 @@ boost::json::object event_json(const TokenEvent& event) {
 
 }  // namespace
 
-Waiting waiting_for(EventSink& events, boost::json::object empty) {
+Waiting waiting_for(const Peer& client, EventSink& events, boost::json::object empty) {
   Waiting waiting;
+  waiting.client.uid = client.uid;
+  waiting.client.process = client.pid;
   if (!events.wanted()) return waiting;
   waiting.patience = kTokenPatience;
   waiting.abandoned = [&events] { return events.over(); };
@@ -63,12 +78,12 @@ Waiting waiting_for(EventSink& events, boost::json::object empty) {
   return waiting;
 }
 
-Error wrong_signature(const LedgerKey& key) {
+Error wrong_signature(const LedgerKey& key, const KeyPlace& place) {
   return {ErrorName::KeyRefused,
           "The token answered for the key " + key.name +
               " with a signature that the enrolled public key does not verify, so it was thrown away. Is the "
               "right token (" +
-              key.token_label + ", serial " + key.token_serial + ") inserted?",
+              place.token_label + ", serial " + place.token_serial + ") inserted?",
           {{"key", key.name}, {"why", "wrong-signature"}}};
 }
 

@@ -17,16 +17,29 @@ namespace {
 
 // A source whose PIN was refused, or which gave none, is not asked again for that long.
 constexpr std::chrono::seconds kSourceRest(2);
-constexpr std::int64_t kBusyRetryMs = 1000;
 
-Error busy_error(const std::string& token) {
+Error busy_error(const std::string& token, const PoolBusy& busy) {
+  const std::string wait = std::to_string(busy.retry_after.count());
   boost::json::object parameters;
-  parameters["retryAfterMs"] = kBusyRetryMs;
+  parameters["retryAfterMs"] = busy.retry_after.count();
   return Error(ErrorName::Busy,
-               "Token \"" + token + "\" has " + std::to_string(kMostWaiting) +
-                   " calls waiting. Try again in a second.",
+               "Token \"" + token + "\" has " + std::to_string(busy.waiting) + " calls waiting" +
+                   (busy.late ? ", and this one's turn has not come in time" : "") + ". Try again in " +
+                   wait + " ms, or give its module more sessions.",
                std::move(parameters));
 }
+
+// One call more, for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::size_t& count_;
+};
 
 // How long an unlocking waits for a token that was there a moment ago, and how often it looks.
 constexpr std::chrono::seconds kReturnTime(2);
@@ -143,8 +156,11 @@ asio::awaitable<HostedToken::Ready> HostedToken::open_first_session() {
   host::TokenIdentity identity;
   identity.label = listed_.description.label;
   identity.serial = listed_.description.serial;
-  const auto pool =
-      std::make_shared<SessionPool>(executor_, process, identity, config_->sessions, kMostWaiting);
+  PoolLimits limits;
+  limits.sessions = config_->sessions;
+  limits.waiting = config_->queue;
+  limits.patience = config_->deadlines.queue;
+  const auto pool = std::make_shared<SessionPool>(executor_, process, identity, limits);
   pool_ = pool;
   SessionPool::Leased leased = co_await pool->lease();
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
@@ -212,7 +228,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin) {
   SessionPool::Leased leased = co_await pool->lease();
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return to_error(*fault, context());
   if (auto* lost = std::get_if<HostLost>(&leased)) co_return to_error(*lost, context());
-  if (std::holds_alternative<PoolFull>(leased)) co_return busy_error(listed_.description.name);
+  if (auto* busy = std::get_if<PoolBusy>(&leased)) co_return busy_error(listed_.description.name, *busy);
   auto& lease = std::get<SessionLease>(leased);
   LoginContext login = login_context();
   Secret sent = pin.copy();
@@ -289,9 +305,9 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
     if (auto* lost = std::get_if<HostLost>(&ready)) co_return std::move(*lost);
     now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
   }
-  SessionPool::Leased leased = co_await now.pool->lease();
+  SessionPool::Leased leased = co_await now.pool->lease(now.client);
   now.epoch = epoch_;
-  if (std::holds_alternative<PoolFull>(leased)) co_return busy_error(listed_.description.name);
+  if (auto* busy = std::get_if<PoolBusy>(&leased)) co_return busy_error(listed_.description.name, *busy);
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
   if (auto* lost = std::get_if<HostLost>(&leased)) co_return std::move(*lost);
   auto& lease = std::get<SessionLease>(leased);
@@ -300,7 +316,10 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
     if (!open) co_return open.error();
   }
   HostAnswer answer = co_await lease.host().call(lease.connection(), request, limit);
-  if (auto* reply = std::get_if<host::Reply>(&answer)) co_return std::move(*reply);
+  if (auto* reply = std::get_if<host::Reply>(&answer)) {
+    if (const auto* made = std::get_if<host::SignReply>(reply)) lease.served(1 + made->further.size());
+    co_return std::move(*reply);
+  }
   if (auto* fault = std::get_if<host::Fault>(&answer)) {
     if (next_step(*fault) != NextStep::Fail) lease.drop();
     co_return std::move(*fault);
@@ -310,11 +329,14 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
 }
 
 asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
-                                                          FaultContext about, Gate gate) {
+                                                          FaultContext about, Gate gate, TokenClient client,
+                                                          Persistence persistence) {
   const auto self = shared_from_this();
-  ReplayBudget replays;
+  const Counted counted(load_now_);
+  ReplayBudget replays(persistence == Persistence::Full);
   for (;;) {
     Try now;
+    now.client = client;
     // The session is back when this completes: whoever logs in again needs one.
     Attempt attempt = co_await try_once(request, limit, gate, now);
     if (auto* reply = std::get_if<host::Reply>(&attempt)) {

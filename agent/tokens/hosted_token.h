@@ -19,9 +19,6 @@
 
 namespace signet {
 
-// Callers that may wait for one token; the next one gets Busy.
-inline constexpr std::size_t kMostWaiting = 1024;
-
 // Runs on one event loop; not thread safe. Lives in a shared_ptr: its coroutines hold one.
 class HostedToken : public std::enable_shared_from_this<HostedToken> {
  public:
@@ -45,10 +42,16 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
 
   // Asked when a session is there, right before the request goes to it; an error is the call's.
   using Gate = std::function<boost::asio::awaitable<Result<void>>()>;
+  // Somebody else can do it, too: what takes a new host is not waited for.
+  enum class Persistence { Full, Hasty };
   // One request on a logged-in session, tried again as token_fault.h says. Only for requests that may be
   // repeated. `request` must live until it completes; `context` is for messages; an empty gate is open.
   boost::asio::awaitable<Result<host::Reply>> perform(const host::Request& request, CallLimit limit,
-                                                      FaultContext context, Gate gate = {});
+                                                      FaultContext context, Gate gate = {},
+                                                      TokenClient client = {},
+                                                      Persistence persistence = Persistence::Full);
+  // Calls that are with the token now, waiting ones too.
+  std::size_t load() const { return load_now_; }
 
   // Nobody uses the token while this lives, and nobody starts or unlocks its host.
   class Drained {
@@ -93,8 +96,9 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   // Wipes the PIN, unless it is certain that the token did not compare it.
   boost::asio::awaitable<Result<void>> log_in_with(Secret& pin);
   boost::asio::awaitable<Result<void>> unlock_once(std::optional<Secret>& pin);
-  // One try of a request: on which pool, and after how many logins.
+  // One try of a request: for whom, on which pool, and after how many logins.
   struct Try {
+    TokenClient client;
     std::shared_ptr<SessionPool> pool;
     std::uint64_t epoch = 0;
   };
@@ -127,6 +131,7 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   std::string locked_why_;    // why the login was lost, for people
   std::uint64_t starts_ = 0;  // of a host with a first session
   std::optional<Ready> failed_start_;  // how the last of them failed
+  std::size_t load_now_ = 0;           // calls, waiting ones too
   std::uint64_t attempts_ = 0;         // logins tried from the source
   std::optional<Error> last_attempt_;  // how the last of them failed
   WaitList::Clock::time_point retry_source_{};

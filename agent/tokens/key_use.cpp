@@ -1,5 +1,7 @@
 #include "agent/tokens/key_use.h"
 
+#include "agent/tokens/place_choice.h"
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -66,22 +68,31 @@ TokenEvent touch_event(const HostedToken& token, const KeyLocation& key) {
   return event;
 }
 
-asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, const KeyUse& use,
+// One way to sign: which of the key's places, and whether there is another after it.
+struct Way {
+  std::size_t place = 0;
+  HostedToken::Persistence persistence = HostedToken::Persistence::Full;
+};
+
+asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, const KeyUse& use, Way way,
                                                         CallLimit limit, FaultContext about,
                                                         HostedToken::Gate gate) {
+  const host::Request& request = way.place == 0 ? use.request : use.others[way.place - 1];
   if (!use.waiting.tell || !token.listed().description.removable) {
-    co_return co_await token.perform(use.request, limit, std::move(about), std::move(gate));
+    co_return co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
+                                     way.persistence);
   }
   const auto executor = co_await asio::this_coro::executor;
   const auto reminder = std::make_shared<Reminder>(executor);
   TokenEvent event = touch_event(token, use.key);
   asio::co_spawn(executor, remind(reminder, use.waiting, std::move(event)), asio::detached);
-  auto reply = co_await token.perform(use.request, limit, std::move(about), std::move(gate));
+  auto reply = co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
+                                      way.persistence);
   co_await finish(reminder);
   co_return reply;
 }
 
-// --- one try ---
+// --- one token ---
 
 asio::awaitable<Result<void>> judge_if_stale(const KeyUse& use, Clock::time_point& judged) {
   if (!use.waiting.still_allowed || Clock::now() - judged < kFreshFor) co_return Result<void>();
@@ -90,9 +101,10 @@ asio::awaitable<Result<void>> judge_if_stale(const KeyUse& use, Clock::time_poin
   co_return allowed;
 }
 
-asio::awaitable<Result<TokenSignature>> try_to_sign(const KeyUse& use, Clock::time_point& judged) {
+asio::awaitable<Result<MadeOnToken>> try_one(const KeyUse& use, Way way, Clock::time_point& judged) {
+  const KeyPlace& place = use.key.place(way.place);
   for (int round = 0;; ++round) {
-    const auto hosted = co_await use.registry->locate(use.key.token_label, use.key.token_serial);
+    const auto hosted = co_await use.registry->locate(place.token_label, place.token_serial);
     if (!hosted) co_return hosted.error();
     HostedToken& token = **hosted;
     FaultContext about = token.context();
@@ -100,20 +112,70 @@ asio::awaitable<Result<TokenSignature>> try_to_sign(const KeyUse& use, Clock::ti
     about.mechanism = use.mechanism;
     const CallLimit limit = sign_limit(token.config().deadlines);
     HostedToken::Gate gate = [&use, &judged] { return judge_if_stale(use, judged); };
-    auto reply = co_await perform_and_remind(token, use, limit, about, std::move(gate));
+    auto reply = co_await perform_and_remind(token, use, way, limit, about, std::move(gate));
     // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
     if (!reply && token.closed() && !use.registry->draining() && round < 2) continue;
     if (!reply && reply.error().name == ErrorName::TokenAbsent) {
       co_return co_await use.registry->absence(std::move(about));
     }
     if (!reply) co_return reply.error();
-    auto& signed_now = std::get<host::SignReply>(*reply);
-    TokenSignature signature;
-    signature.signature = std::move(signed_now.signature);
-    signature.fresh_handle = signed_now.fresh_handle;
-    signature.removable = token.listed().description.removable;
-    co_return signature;
+    MadeOnToken made;
+    made.reply = std::move(std::get<host::SignReply>(*reply));
+    made.removable = token.listed().description.removable;
+    made.place = way.place;
+    co_return made;
   }
+}
+
+// --- one after the other ---
+
+std::vector<PlaceState> place_states(const KeyUse& use) {
+  std::vector<PlaceState> states(use.key.places());
+  for (std::size_t index = 0; index < states.size(); ++index) {
+    const KeyPlace& place = use.key.place(index);
+    states[index].failed = use.health->fault(place, use.key.spki).has_value();
+    states[index].load = use.registry->load_of(place.token_label, place.token_serial);
+  }
+  return states;
+}
+
+// The place to ask now; `tried` is counted up.
+std::optional<Way> next_way(const KeyUse& use, std::vector<bool>& tried) {
+  auto states = place_states(use);
+  for (std::size_t index = 0; index < states.size(); ++index) states[index].tried = tried[index];
+  const auto chosen = choose_place(use.key, states);
+  if (!chosen) return std::nullopt;
+  tried[*chosen] = states[*chosen].tried = true;
+  Way way;
+  way.place = *chosen;
+  const auto after = choose_place(use.key, states);
+  if (after && !states[*after].failed) way.persistence = HostedToken::Persistence::Hasty;
+  return way;
+}
+
+asio::awaitable<Result<MadeOnToken>> try_all(const KeyUse& use, Clock::time_point& judged) {
+  std::vector<bool> tried(use.key.places(), false);
+  std::optional<Error> most_telling;
+  while (const auto way = next_way(use, tried)) {
+    auto signature = co_await try_one(use, *way, judged);
+    const KeyPlace& place = use.key.place(way->place);
+    if (signature) {
+      use.health->worked(place, use.key.spki);
+      co_return signature;
+    }
+    const Error error = signature.error();
+    use.health->failed(place, use.key.spki, error);
+    if (!worth_another_token(error) || use.registry->draining()) co_return error;
+    if (!most_telling || tells_more(error, *most_telling)) most_telling = error;
+  }
+  most_telling->message += " None of the " + std::to_string(tried.size()) + " tokens that hold the key " +
+                           use.key.name + " could sign.";
+  co_return *most_telling;
+}
+
+asio::awaitable<Result<MadeOnToken>> try_to_sign(const KeyUse& use, Clock::time_point& judged) {
+  if (use.key.also.empty()) return try_one(use, Way(), judged);
+  return try_all(use, judged);
 }
 
 // --- waiting ---
@@ -128,10 +190,13 @@ TokenEvent event_for(TokenEvent::Kind kind, const KeyLocation& key, const Error&
                      Clock::time_point until) {
   TokenEvent event;
   event.kind = kind;
-  // PinRequired says by which name the token is unlocked.
-  const auto* name = error.parameters.if_contains("token");
-  event.token = name != nullptr && name->is_string() ? std::string(name->get_string()) : key.token_label;
-  event.serial = key.token_serial;
+  // PinRequired says by which name the token is unlocked, TokenAbsent which of the key's tokens is missing.
+  const auto said = [&error](std::string_view parameter, const std::string& otherwise) {
+    const auto* value = error.parameters.if_contains(parameter);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : otherwise;
+  };
+  event.token = said("token", said("label", key.token_label));
+  event.serial = said("serial", key.token_serial);
   event.key = key.name;
   event.message = error.message;
   event.left = std::chrono::duration_cast<seconds>(until - Clock::now());
@@ -151,7 +216,7 @@ asio::awaitable<void> await_change(const KeyUse& use, std::uint64_t seen, Clock:
 
 }  // namespace
 
-asio::awaitable<Result<TokenSignature>> sign_on_token(const KeyUse& use) {
+asio::awaitable<Result<MadeOnToken>> sign_on_token(const KeyUse& use) {
   const auto until = Clock::now() + use.waiting.patience;
   std::optional<TokenEvent::Kind> told;
   Clock::time_point judged = use.waiting.judged_at;

@@ -16,7 +16,9 @@ SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::unique_ptr<Ho
     : pool_(std::move(pool)), connection_(std::move(connection)) {}
 
 SessionLease::~SessionLease() {
-  if (pool_) pool_->give_back(std::move(connection_));
+  if (!pool_) return;
+  const auto lasted = ServiceTime::Clock::now() - since_;
+  pool_->give_back(std::move(connection_), lasted / static_cast<std::int64_t>(served_));
 }
 
 HostProcess& SessionLease::host() {
@@ -28,12 +30,12 @@ void SessionLease::drop() {
 }
 
 SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostProcess> host,
-                         host::TokenIdentity token, std::size_t most, std::size_t most_waiting)
+                         host::TokenIdentity token, PoolLimits limits)
     : executor_(executor),
       host_(std::move(host)),
       token_(std::move(token)),
-      most_(std::max<std::size_t>(most, 1)),
-      most_waiting_(most_waiting),
+      limits_(limits),
+      most_(std::max<std::size_t>(limits.sessions, 1)),
       waiting_(executor),
       quiet_(executor) {
   host_->add_user();
@@ -44,18 +46,35 @@ HostLost SessionPool::stopped() const {
                   host_->failed() ? HostLost::Kind::Died : HostLost::Kind::Stopped);
 }
 
-// False: the pool was closed meanwhile; permits do not matter any more.
-asio::awaitable<bool> SessionPool::take_permit() {
+// Closed: permits do not matter any more.
+asio::awaitable<SessionPool::Permit> SessionPool::take_permit(TokenClient client) {
+  if (lent_ >= most_) regrow();
   if (!paused_ && waiting_.size() == 0 && lent_ < most_) {
     ++lent_;
-    co_return true;
+    co_return Permit::Granted;
   }
-  co_await waiting_.wait();  // grant() has counted the permit for us
-  co_return !closed_;
+  // grant() has counted the permit for us.
+  const bool granted = co_await waiting_.wait(client, FairQueue::Clock::now() + limits_.patience);
+  if (closed_) co_return Permit::Closed;
+  co_return granted ? Permit::Granted : Permit::Late;
 }
 
 void SessionPool::grant() {
-  while (!paused_ && !closed_ && lent_ < most_ && waiting_.wake_one()) ++lent_;
+  while (!paused_ && !closed_ && lent_ < most_ && waiting_.wake_next()) ++lent_;
+}
+
+void SessionPool::regrow() {
+  if (most_ >= limits_.sessions || single_session_ || FairQueue::Clock::now() < regrow_at_) return;
+  regrow_at_ = FairQueue::Clock::now() + kRegrowPause;
+  ++most_;
+}
+
+PoolBusy SessionPool::busy(bool late) const {
+  PoolBusy told;
+  told.late = late;
+  told.waiting = waiting_.size();
+  told.retry_after = retry_after(waiting_.size(), most_, service_time_.average());
+  return told;
 }
 
 void SessionPool::release_permit() {
@@ -64,17 +83,20 @@ void SessionPool::release_permit() {
   if (lent_ == 0) quiet_.wake_all();
 }
 
-void SessionPool::give_back(std::unique_ptr<HostConnection> connection) {
+void SessionPool::give_back(std::unique_ptr<HostConnection> connection, ServiceTime::Clock::duration each) {
+  service_time_.add(each);
   if (connection && usable()) idle_.push_back(std::move(connection));
   release_permit();
 }
 
-asio::awaitable<SessionPool::Leased> SessionPool::lease() {
+asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client) {
   const auto self = shared_from_this();
   if (!usable()) co_return stopped();
-  if (waiting_.size() >= most_waiting_) co_return PoolFull();
+  if (waiting_.size() >= limits_.waiting) co_return busy(false);
   for (;;) {
-    if (!co_await take_permit()) co_return stopped();
+    const Permit permit = co_await take_permit(client);
+    if (permit == Permit::Closed) co_return stopped();
+    if (permit == Permit::Late) co_return busy(true);
     if (!usable()) {
       release_permit();
       co_return stopped();
@@ -107,6 +129,7 @@ bool SessionPool::learn_from(const host::Fault& fault) {
   const std::size_t alive = others + idle_.size();
   if (alive == 0) return false;
   most_ = std::min(most_, alive);
+  regrow_at_ = FairQueue::Clock::now() + kRegrowPause;
   return true;
 }
 

@@ -1,4 +1,4 @@
-// The sessions of one token in one running host, lent one at a time, first come, first served.
+// The sessions of one token in one running host, lent one at a time, to all clients in turn.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,7 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "agent/tokens/fair_queue.h"
 #include "agent/tokens/host_process.h"
+#include "agent/tokens/service_time.h"
 #include "agent/tokens/wait_list.h"
 
 namespace signet {
@@ -31,28 +33,45 @@ class SessionLease {
   HostProcess& host();
   // Closes the session instead of giving it back: the next one who needs it opens a new one.
   void drop();
+  // It did so many signatures, not one.
+  void served(std::size_t count) { served_ = count; }
 
  private:
   std::shared_ptr<SessionPool> pool_;
   std::unique_ptr<HostConnection> connection_;
+  ServiceTime::Clock::time_point since_ = ServiceTime::Clock::now();
+  std::size_t served_ = 1;
 };
 
-// More callers wait for this token than may.
-struct PoolFull {};
+// No session became free: as many wait as may, or this call waited as long as it may.
+struct PoolBusy {
+  bool late = false;
+  std::size_t waiting = 0;
+  std::chrono::milliseconds retry_after{0};  // when all that wait now will have been served, as it goes now
+};
+
+struct PoolLimits {
+  std::size_t sessions = 1;
+  std::size_t waiting = 1024;
+  std::chrono::milliseconds patience{60000};  // of one call in the queue
+};
+// After the token refused a further session, one more than it had is asked for again so much later: whoever
+// else used its sessions may have left.
+inline constexpr std::chrono::seconds kRegrowPause(60);
 
 // Runs on one event loop; not thread safe.
 class SessionPool : public std::enable_shared_from_this<SessionPool> {
  public:
-  // At most `most` sessions; fewer once the token says CKR_SESSION_COUNT, one if the module cannot lock.
+  // Fewer sessions once the token says CKR_SESSION_COUNT, one if the module cannot lock.
   SessionPool(boost::asio::any_io_executor executor, std::shared_ptr<HostProcess> host,
-              host::TokenIdentity token, std::size_t most, std::size_t most_waiting);
+              host::TokenIdentity token, PoolLimits limits);
   ~SessionPool() { host_->remove_user(); }
   SessionPool(const SessionPool&) = delete;
   SessionPool& operator=(const SessionPool&) = delete;
 
-  using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolFull>;
-  // An idle session, a new one, or the next that comes back, in the order of asking.
-  boost::asio::awaitable<Leased> lease();
+  using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolBusy>;
+  // An idle session, a new one, or the next that comes back when it is the client's turn (fair_queue.h).
+  boost::asio::awaitable<Leased> lease(TokenClient client = {});
 
   // Nothing is lent until resume(); completes when all that was lent is back. close() ends the wait, too.
   boost::asio::awaitable<void> pause();
@@ -67,6 +86,8 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   std::size_t idle() const { return idle_.size(); }
   std::size_t lent() const { return lent_; }
   std::size_t waiting() const { return waiting_.size(); }
+  // How long a signature holds a session on average, as it goes now.
+  std::chrono::microseconds service_time() const { return service_time_.average(); }
   // What the host said of the token's slot when the newest session was opened.
   const host::SlotDescription& slot() const { return slot_; }
 
@@ -74,9 +95,12 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   friend class SessionLease;
   using Opened = std::variant<std::unique_ptr<HostConnection>, host::Fault, HostLost>;
   boost::asio::awaitable<Opened> open();
-  boost::asio::awaitable<bool> take_permit();
+  enum class Permit { Granted, Late, Closed };
+  boost::asio::awaitable<Permit> take_permit(TokenClient client);
+  void regrow();
+  PoolBusy busy(bool late) const;
   bool learn_from(const host::Fault& fault);
-  void give_back(std::unique_ptr<HostConnection> connection);
+  void give_back(std::unique_ptr<HostConnection> connection, ServiceTime::Clock::duration each);
   void release_permit();
   void grant();
   HostLost stopped() const;
@@ -84,13 +108,16 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   boost::asio::any_io_executor executor_;
   std::shared_ptr<HostProcess> host_;
   host::TokenIdentity token_;
-  std::size_t most_;
-  const std::size_t most_waiting_;
+  const PoolLimits limits_;
+  std::size_t most_;  // of limits_.sessions, as far as is known now
+  FairQueue::Clock::time_point regrow_at_{};
+  ServiceTime service_time_;
   // A permit is the right to hold one session; lent_ of most_ are out.
   std::size_t lent_ = 0;
   std::size_t opening_ = 0;
   std::vector<std::unique_ptr<HostConnection>> idle_;  // the one used last is used next: its caches are warm
-  WaitList waiting_, quiet_;
+  FairQueue waiting_;
+  WaitList quiet_;
   bool paused_ = false, closed_ = false, single_session_ = false;
   host::SlotDescription slot_;
 };

@@ -168,9 +168,9 @@ bool ReplayBudget::allows(NextStep step) {
     case NextStep::LogInAgain:
       return ++logins_ <= 1;
     case NextStep::RestartHost:
-      return ++restarts_ <= 1;
+      return patient_ && ++restarts_ <= 1;
     case NextStep::AnotherHost:
-      return ++others_ <= 1;
+      return patient_ && ++others_ <= 1;
   }
   return false;
 }
@@ -178,7 +178,7 @@ bool ReplayBudget::allows(NextStep step) {
 bool ReplayBudget::awaits_return(const Fault& fault, Clock::time_point now) {
   constexpr std::array<std::string_view, 5> kBeforeASession = {
       "C_Initialize", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_OpenSession"};
-  if (next_step(fault) != NextStep::RestartHost) return false;
+  if (!patient_ || next_step(fault) != NextStep::RestartHost) return false;
   if (std::ranges::find(kBeforeASession, fault.call) == kBeforeASession.end()) return false;
   if (!away_since_) away_since_ = now;
   return now - *away_since_ < kAwayTime;

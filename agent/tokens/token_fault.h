@@ -42,15 +42,18 @@ inline constexpr std::chrono::milliseconds kAwayTime{1200};
 class ReplayBudget {
  public:
   using Clock = std::chrono::steady_clock;
+  // Not patient: nothing is tried again that waits for a new host.
+  explicit ReplayBudget(bool patient = true) : patient_(patient) {}
   // Whether the step may be taken once more; counts it.
   bool allows(NextStep step);
   // A host that ended under the call, through no fault of the call's own.
-  bool allows_lost_host() { return ++lost_hosts_ <= 3; }
+  bool allows_lost_host() { return patient_ && ++lost_hosts_ <= 3; }
   // The module did not get as far as a session, and may do so in a moment: true for kAwayTime from the
   // first time that it is asked. Not for a token that people pull: they are told at once.
   bool awaits_return(const host::Fault& fault, Clock::time_point now);
 
  private:
+  bool patient_;
   std::optional<Clock::time_point> away_since_;
   int again_ = 0, sessions_ = 0, logins_ = 0, restarts_ = 0, others_ = 0, lost_hosts_ = 0;
 };

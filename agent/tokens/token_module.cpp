@@ -45,7 +45,7 @@ auto pin_source_members(const PinSource& source) {
 }
 
 auto deadline_members(const Deadlines& deadlines) {
-  return std::tie(deadlines.discovery, deadlines.login, deadlines.sign, deadlines.generate);
+  return std::tie(deadlines.discovery, deadlines.login, deadlines.sign, deadlines.generate, deadlines.queue);
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ auto deadline_members(const Deadlines& deadlines) {
 bool same_module(const ModuleConfig& one, const ModuleConfig& other) {
   const auto members = [](const ModuleConfig& config) {
     return std::tie(config.name, config.path, config.environment, config.init_args, config.sessions,
-                    config.shared, config.removable);
+                    config.queue, config.shared, config.removable);
   };
   return members(one) == members(other) &&
          deadline_members(one.deadlines) == deadline_members(other.deadlines) &&

@@ -191,6 +191,21 @@ asio::awaitable<Result<std::shared_ptr<HostedToken>>> TokenRegistry::locate(std:
   co_return co_await absence(std::move(about));
 }
 
+std::size_t TokenRegistry::load_of(const std::string& label, const std::string& serial) const {
+  const auto token = best_known(label, serial);
+  return token ? token->load() : 0;
+}
+
+TokenRegistry::Pace TokenRegistry::pace_of(const std::string& label, const std::string& serial) const {
+  Pace pace;
+  const auto token = best_known(label, serial);
+  if (!token || !token->pool()) return pace;
+  pace.sessions = token->pool()->most();
+  pace.each = token->pool()->service_time();
+  pace.removable = token->listed().description.removable;
+  return pace;
+}
+
 asio::awaitable<Result<TokenDescription>> TokenRegistry::describe(std::string module, std::string label,
                                                                   std::string serial) {
   const auto self = shared_from_this();

@@ -35,6 +35,15 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   boost::asio::awaitable<Result<Found>> resolve(TokenUri uri);
   // The token of a key, without asking anybody if it is served already. TokenAbsent.
   boost::asio::awaitable<Result<std::shared_ptr<HostedToken>>> locate(std::string label, std::string serial);
+  // Calls that are with the token of a key now.
+  std::size_t load_of(const std::string& label, const std::string& serial) const;
+  // How many signatures it makes at once, and how long one takes. Zeros while its host was never needed.
+  struct Pace {
+    std::size_t sessions = 0;
+    std::chrono::microseconds each{0};
+    bool removable = false;
+  };
+  Pace pace_of(const std::string& label, const std::string& serial) const;
   // As the token is now, asked again.
   boost::asio::awaitable<Result<TokenDescription>> describe(std::string module, std::string label,
                                                             std::string serial);

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <unordered_map>
 
 #include "agent/tokens/found_key.h"
 #include "agent/tokens/key_use.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/pin_source.h"
+#include "agent/tokens/sign_batch.h"
+#include "agent/tokens/sign_request.h"
 #include "agent/tokens/token_registry.h"
 #include "agent/tokens/token_service_factory.h"
 
@@ -53,32 +54,31 @@ Result<void> check_not_blank(const ListedToken& token) {
       "token", "Token \"" + token.description.name + "\" is blank. Initialise it first: signet token init.");
 }
 
-// Where to look for a key first. A URI that cannot be read is no reason not to find the key by its public
-// key.
-struct KeyHint {
-  Bytes id;
-  std::string label;
-};
-
-// p11-kit takes 2 µs to read a URI, a fifth of what the agent spends on a signature: each is read once.
-class KeyHints {
- public:
-  const KeyHint& of(const std::string& uri) {
-    const auto known = hints_.find(uri);
-    if (known != hints_.end()) return known->second;
-    if (hints_.size() >= kMost) hints_.clear();
-    KeyHint hint;
-    if (const auto parsed = parse_token_uri(uri)) {
-      hint.id = parsed->id.value_or(Bytes());
-      hint.label = parsed->object.value_or(std::string());
-    }
-    return hints_.emplace(uri, std::move(hint)).first->second;
+// Whether the token serves the key again. The search goes to the token whatever its session has cached.
+asio::awaitable<Result<void>> probe_place(std::shared_ptr<TokenRegistry> registry, KeyHint hint,
+                                          KeyPlace place, Bytes spki) {
+  if (registry->draining()) co_return stopping_error();
+  const auto hosted = co_await registry->locate(place.token_label, place.token_serial);
+  if (!hosted) co_return hosted.error();
+  HostedToken& token = **hosted;
+  const CallLimit limit = login_limit(token.config().deadlines);
+  host::FindObjectsRequest search;
+  search.id = hint.id;
+  search.label = hint.label;
+  host::FindKeyRequest find;
+  find.spki = std::move(spki);
+  find.id = std::move(hint.id);
+  find.label = std::move(hint.label);
+  const std::array<host::Request, 2> requests{host::Request(std::move(search)),
+                                              host::Request(std::move(find))};
+  for (const host::Request& request : requests) {
+    FaultContext about = token.context();
+    HostedToken::Gate open;
+    const auto reply = co_await token.perform(request, limit, std::move(about), std::move(open));
+    if (!reply) co_return reply.error();
   }
-
- private:
-  static constexpr std::size_t kMost = 1024;
-  std::unordered_map<std::string, KeyHint> hints_;
-};
+  co_return Result<void>();
+}
 
 // What the scout lists, a host that begins now does not find: OpenSC goes on telling the label and serial
 // number that a card had before ykman wrote to it.
@@ -88,7 +88,13 @@ void look_anew(TokenModule& module, const Error& error) {
 
 class HostTokenService : public ReloadableTokenService {
  public:
-  explicit HostTokenService(std::shared_ptr<TokenRegistry> registry) : registry_(std::move(registry)) {}
+  HostTokenService(const asio::any_io_executor& executor, std::shared_ptr<TokenRegistry> registry)
+      : registry_(std::move(registry)),
+        health_(std::make_shared<PlaceHealth>(executor, [this](KeyPlace place, Bytes spki) {
+          const KeyHint& hint = hints_.of(place.uri);
+          return probe_place(registry_, hint, std::move(place), std::move(spki));
+        })) {}
+  ~HostTokenService() override { health_->close(); }
 
   asio::awaitable<std::vector<ModuleDescription>> modules() override;
   asio::awaitable<std::vector<TokenDescription>> list() override;
@@ -100,7 +106,13 @@ class HostTokenService : public ReloadableTokenService {
   using TokenService::sign;
   asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                Waiting waiting) override;
-  void distrust(const KeyLocation& key) override { registry_->distrust(key.token_label, key.token_serial); }
+  asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key, TokenMechanism mechanism,
+                                                                 std::vector<Bytes> inputs,
+                                                                 Waiting waiting) override;
+  void distrust(const KeyLocation& key, std::size_t place) override;
+  std::optional<std::string> fault_of(const KeyPlace& place, const Bytes& spki) const override {
+    return health_->fault(place, spki);
+  }
   asio::awaitable<std::uint64_t> changed(std::uint64_t seen, std::chrono::milliseconds at_most) override {
     return registry_->changed(seen, WaitList::Clock::now() + at_most);
   }
@@ -112,6 +124,7 @@ class HostTokenService : public ReloadableTokenService {
  private:
   // Each coroutine takes its own share before it first suspends, and does not touch the service afterwards.
   std::shared_ptr<TokenRegistry> registry_;
+  std::shared_ptr<PlaceHealth> health_;
   KeyHints hints_;
 };
 
@@ -133,6 +146,7 @@ asio::awaitable<std::vector<TokenDescription>> HostTokenService::list() {
 asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string token,
                                                                    std::optional<Secret> pin) {
   const auto registry = registry_;
+  const auto health = health_;
   if (registry->draining()) co_return stopping_error();
   const TokenRegistry::Operation operation(registry);
   if (pin) {
@@ -147,6 +161,7 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string t
     look_anew(*found->module, done.error());
     co_return done.error();
   }
+  health->look_now();
   registry->keep_looking();
   const TokenDescription& told = found->token.description;
   co_return co_await registry->describe(told.module, told.label, told.serial);
@@ -255,70 +270,42 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
   co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
 }
 
-bool mechanism_fits(TokenMechanism mechanism, KeyAlgorithm algorithm) {
-  switch (algorithm) {
-    case KeyAlgorithm::EcdsaP256:
-    case KeyAlgorithm::EcdsaP384:
-      return mechanism == TokenMechanism::Ecdsa;
-    case KeyAlgorithm::Ed25519:
-      return mechanism == TokenMechanism::Eddsa;
-    default:
-      return mechanism == TokenMechanism::RsaPkcs1 || mechanism == TokenMechanism::RsaPssSha256;
-  }
-}
-
-bool input_fits(TokenMechanism mechanism, std::size_t size) {
-  switch (mechanism) {
-    case TokenMechanism::Ecdsa:
-      return size == 32 || size == 48 || size == 64;
-    case TokenMechanism::RsaPssSha256:
-      return size == 32;
-    case TokenMechanism::RsaPkcs1:
-      return size > 0 && size <= 128;  // a DigestInfo
-    case TokenMechanism::Eddsa:
-      break;
-  }
-  return true;
-}
-
-// Not left to the token: SoftHSM answers CKR_GENERAL_ERROR to a mechanism that does not fit the key, for
-// which its host would be restarted and the PIN forgotten.
-Result<void> check_sign(const KeyLocation& key, TokenMechanism mechanism, const Bytes& input) {
-  const std::string name(mechanism_name(mechanism));
-  if (!mechanism_fits(mechanism, key.algorithm)) {
-    boost::json::object parameters;
-    parameters["key"] = key.name;
-    parameters["mechanism"] = name;
-    return Error(ErrorName::MechanismUnsupported,
-                 "Key \"" + key.name + "\" is of algorithm " + std::string(to_string(key.algorithm)) +
-                     ", which does not sign with " + name + ".",
-                 std::move(parameters));
-  }
-  if (input_fits(mechanism, input.size())) return {};
-  return invalid_parameter("input", std::to_string(input.size()) + " bytes are no input for " + name + ".");
-}
-
-host::Request sign_request(const KeyLocation& key, const KeyHint& hint, TokenMechanism mechanism,
-                           Bytes input) {
-  host::SignRequest sign;
-  sign.spki = key.spki;
-  sign.id = hint.id;
-  sign.label = hint.label;
-  sign.mechanism = to_host(mechanism);
-  sign.input = std::move(input);
-  return host::Request(std::move(sign));
-}
-
 asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, TokenMechanism mechanism,
                                                                Bytes input, Waiting waiting) {
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
   const TokenRegistry::Operation operation(registry);
   if (auto sound = check_sign(key, mechanism, input); !sound) co_return sound.error();
+  std::vector<host::Request> others;
+  for (const KeyPlace& place : key.also)
+    others.push_back(sign_request(key, hints_.of(place.uri), mechanism, input));
   host::Request request = sign_request(key, hints_.of(key.uri), mechanism, std::move(input));
-  KeyUse use(registry, std::move(key), std::move(request), std::move(waiting));
+  KeyUse use(registry, health_, std::move(key), std::move(request), std::move(waiting));
+  use.others = std::move(others);
   use.mechanism = mechanism_name(mechanism);
-  co_return co_await sign_on_token(use);
+  auto made = co_await sign_on_token(use);
+  if (!made) co_return made.error();
+  TokenSignature signature;
+  signature.signature = std::move(made->reply.signature);
+  signature.fresh_handle = made->reply.fresh_handle;
+  signature.removable = made->removable;
+  signature.place = made->place;
+  co_return signature;
+}
+
+asio::awaitable<std::vector<Result<TokenSignature>>> HostTokenService::sign_many(KeyLocation key,
+                                                                                 TokenMechanism mechanism,
+                                                                                 std::vector<Bytes> inputs,
+                                                                                 Waiting waiting) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return std::vector<Result<TokenSignature>>(inputs.size(), stopping_error());
+  const TokenRegistry::Operation operation(registry);
+  std::vector<KeyHint> hints;
+  for (std::size_t place = 0; place < key.places(); ++place) hints.push_back(hints_.of(key.place(place).uri));
+  const auto batch = std::make_shared<SignBatch>(registry, health_, std::move(key), mechanism,
+                                                 std::move(inputs), std::move(waiting));
+  batch->hints = std::move(hints);
+  co_return co_await sign_batch(batch);
 }
 
 asio::awaitable<Result<TokenDescription>> HostTokenService::reset_pin_budget(std::string token) {
@@ -342,8 +329,18 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::describe(std::string
   co_return found->token.description;
 }
 
+void HostTokenService::distrust(const KeyLocation& key, std::size_t place) {
+  const KeyPlace& where = key.place(place);
+  registry_->distrust(where.token_label, where.token_serial);
+  if (!key.also.empty())
+    health_->distrusted(
+        where, key.spki,
+        "Another card answered in its place: its signature was not by the key " + key.name + ".");
+}
+
 asio::awaitable<void> HostTokenService::drain(std::chrono::milliseconds deadline) {
   const auto registry = registry_;
+  health_->close();
   co_await registry->drain(deadline);
 }
 
@@ -365,7 +362,7 @@ std::unique_ptr<ReloadableTokenService> make_token_service(asio::any_io_executor
   auto registry =
       std::make_shared<TokenRegistry>(executor, std::move(modules), std::move(host_path), std::move(budget));
   registry->listen(DeviceMonitor::open(executor));
-  return std::make_unique<HostTokenService>(std::move(registry));
+  return std::make_unique<HostTokenService>(executor, std::move(registry));
 }
 
 }  // namespace signet

@@ -2,6 +2,8 @@
 // replays.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
@@ -53,13 +55,25 @@ struct FoundKey {
   KeyEvidence evidence;
 };
 
-// A key to sign with. It is found by its public key; the URI's id, object and token are hints to look first.
-struct KeyLocation {
-  std::string name;  // for messages
+// A token that holds a key.
+struct KeyPlace {
   std::string uri;
   std::string token_label, token_serial;
+  // Of the tokens that work, those of the lowest order are asked, each with a part of the load that grows
+  // with its weight.
+  int order = 0, weight = 1;
+};
+
+// A key to sign with, and the token that holds it; or the first of several. It is found by its public key;
+// the URI's id, object and token are hints to look first.
+struct KeyLocation : KeyPlace {
+  std::string name;  // for messages
   Bytes spki;
   KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
+  std::vector<KeyPlace> also;
+
+  std::size_t places() const { return also.size() + 1; }
+  const KeyPlace& place(std::size_t index) const { return index == 0 ? *this : also[index - 1]; }
 };
 
 enum class TokenMechanism {
@@ -73,6 +87,7 @@ struct TokenSignature {
   Bytes signature;
   bool fresh_handle = false;  // the first use of a newly found key handle: verify it
   bool removable = false;     // the token can be swapped: verify it
+  std::size_t place = 0;      // which of the key's places it comes from
 };
 
 // What a person must know while a call waits for them.
@@ -88,11 +103,20 @@ struct TokenEvent {
   std::chrono::seconds left{0};  // until the call gives up
 };
 
+// Whose turn it is, where calls wait for a token: nobody's calls stand behind all of another's. No identity
+// that anything else hangs on: a process may have ended, and a namespace hide which it is.
+struct TokenClient {
+  uid_t uid = 0;
+  pid_t process = 0;
+};
+
 // So long what was judged holds without a second look: a call's own way to the token.
 inline constexpr std::chrono::milliseconds kFreshFor{1000};
 
-// Who hears of that, and how long a call may wait for a token and its PIN. Without `tell` it does not wait.
+// Who asks, who hears of that, and how long a call may wait for a token and its PIN. Without `tell` it does
+// not wait.
 struct Waiting {
+  TokenClient client;
   std::function<boost::asio::awaitable<void>(TokenEvent)> tell;
   std::function<bool()> abandoned;  // nobody wants the answer any more; empty: always wanted
   std::chrono::milliseconds patience{0};
@@ -174,9 +198,18 @@ class TokenService {
                                                       Bytes input) {
     return sign(std::move(key), mechanism, std::move(input), Waiting());
   }
+  // The same for several inputs, spread over the sessions of the key's tokens: a result for each, in their
+  // order. What a person must do is waited for once.
+  virtual boost::asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key,
+                                                                                TokenMechanism mechanism,
+                                                                                std::vector<Bytes> inputs,
+                                                                                Waiting waiting) = 0;
   // The signature did not verify, so another card answered: the token's host is ended, its PIN forgotten, and
-  // all scouts look again.
-  virtual void distrust(const KeyLocation& key) = 0;
+  // all scouts look again. `place`: TokenSignature's.
+  virtual void distrust(const KeyLocation& key, std::size_t place) = 0;
+  // Why this token is not asked for a key that is on several, now; it is tried again by itself. Nothing: it
+  // is.
+  virtual std::optional<std::string> fault_of(const KeyPlace& place, const Bytes& spki) const = 0;
   // Completes when the tokens, or what is known of them, may be others than at generation `seen`, or after
   // that long; the generation now, from 1 on, or 0 when the agent is stopping. While somebody waits here,
   // modules are asked every second, and at once when udev tells of a reader.

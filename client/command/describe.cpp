@@ -13,18 +13,21 @@ value or_null(const std::optional<T>& optional) {
   return optional ? value(*optional) : value(nullptr);
 }
 
-value fault_json(const std::optional<Error>& fault) {
-  if (!fault) return nullptr;
-  const std::string_view wire = wire_name(fault->name);
-  object parameters = fault->parameters;
-  parameters["message"] = fault->message;
+value fault_or_null(const std::optional<Error>& fault) {
+  return fault ? value(fault_json(*fault)) : value(nullptr);
+}
+
+}  // namespace
+
+object fault_json(const Error& error) {
+  const std::string_view wire = wire_name(error.name);
+  object parameters = error.parameters;
+  parameters["message"] = error.message;
   object json;
   json["error"] = boost::json::string_view(wire.data(), wire.size());
   json["parameters"] = std::move(parameters);
   return json;
 }
-
-}  // namespace
 
 object to_json(const CheckpointInfo& checkpoint) {
   return {{"origin", checkpoint.origin},
@@ -82,25 +85,40 @@ object to_json(const TokenInfo& token) {
           {"pin", token.pin},       {"removable", token.removable}};
 }
 
+object to_json(const KeyEvidenceInfo& evidence) {
+  return {{"local", evidence.local},
+          {"sensitive", evidence.sensitive},
+          {"extractable", evidence.extractable},
+          {"alwaysSensitive", evidence.always_sensitive},
+          {"neverExtractable", evidence.never_extractable},
+          {"alwaysAuthenticate", evidence.always_authenticate}};
+}
+
+object to_json(const KeyLocationInfo& location) {
+  return {{"uri", location.uri},
+          {"tokenLabel", location.token_label},
+          {"tokenSerial", location.token_serial},
+          {"order", location.order},
+          {"weight", location.weight},
+          {"evidence", to_json(location.evidence)},
+          {"fault", or_null(location.fault)}};
+}
+
 object to_json(const KeyInfo& key) {
-  const object evidence{{"local", key.evidence.local},
-                        {"sensitive", key.evidence.sensitive},
-                        {"extractable", key.evidence.extractable},
-                        {"alwaysSensitive", key.evidence.always_sensitive},
-                        {"neverExtractable", key.evidence.never_extractable},
-                        {"alwaysAuthenticate", key.evidence.always_authenticate}};
-  return {{"name", key.name},
-          {"uri", key.uri},
-          {"algorithm", key.algorithm},
-          {"fingerprint", key.fingerprint},
-          {"tufKeyid", key.tuf_keyid},
-          {"notaryKeyid", key.notary_keyid},
-          {"uses", to_json(key.uses)},
-          {"tokenLabel", key.token_label},
-          {"tokenSerial", key.token_serial},
-          {"state", key.state},
-          {"created", key.created},
-          {"evidence", evidence}};
+  object json{{"name", key.name},
+              {"uri", key.uri},
+              {"algorithm", key.algorithm},
+              {"fingerprint", key.fingerprint},
+              {"tufKeyid", key.tuf_keyid},
+              {"notaryKeyid", key.notary_keyid},
+              {"uses", to_json(key.uses)},
+              {"tokenLabel", key.token_label},
+              {"tokenSerial", key.token_serial},
+              {"state", key.state},
+              {"created", key.created},
+              {"evidence", to_json(key.evidence)}};
+  if (!key.locations.empty()) json["locations"] = to_json(key.locations);  // an older agent tells none
+  return json;
 }
 
 object to_json(const RoleInfo& role) {
@@ -147,7 +165,7 @@ object to_json(const IssuedCertificateInfo& issued) {
 object to_json(const SignatureInfo& signature) {
   return {{"key", or_null(signature.key)},   {"keyid", signature.keyid},
           {"status", signature.status},      {"signature", or_null(signature.signature)},
-          {"hint", or_null(signature.hint)}, {"fault", fault_json(signature.fault)}};
+          {"hint", or_null(signature.hint)}, {"fault", fault_or_null(signature.fault)}};
 }
 
 object to_json(const SignedMetadata& metadata) {

@@ -16,6 +16,8 @@ boost::json::object to_json(const ModuleInfo& module);
 boost::json::object to_json(const SinkInfo& sink);
 boost::json::object to_json(const AgentStatus& status);
 boost::json::object to_json(const TokenInfo& token);
+boost::json::object to_json(const KeyEvidenceInfo& evidence);
+boost::json::object to_json(const KeyLocationInfo& location);
 boost::json::object to_json(const KeyInfo& key);
 boost::json::object to_json(const RoleInfo& role);
 boost::json::object to_json(const KeyDetails& details);
@@ -33,6 +35,8 @@ boost::json::array to_json(const std::vector<T>& all) {
 }
 
 boost::json::array to_json(const std::vector<std::string>& all);
+// {error, parameters}, as the IDL's Fault.
+boost::json::object fault_json(const Error& error);
 
 // {NAME: value}, e.g. {"token": {…}}.
 template <typename Value>

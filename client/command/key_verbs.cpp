@@ -1,4 +1,4 @@
-// signet key generate | enrol | list | show | retire.
+// signet key generate | enrol | list | show | retire | forget.
 #include <boost/json/serialize.hpp>
 #include <memory>
 
@@ -17,9 +17,10 @@ struct KeyArguments {
   std::string algorithm = "ecdsa-p256";
   std::vector<std::string> uses;
   std::optional<std::string> repository, role;
+  std::optional<std::int64_t> order, weight;
   PinOptions pin;
   PivArguments piv;
-  bool all = false, pem = false, ssh = false, tuf = false, notary = false;
+  bool also = false, all = false, pem = false, ssh = false, tuf = false, notary = false;
 };
 
 const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
@@ -48,13 +49,26 @@ std::string evidence_text(const KeyEvidenceInfo& evidence) {
   return join_words(words);
 }
 
+std::string location_lines(const KeyInfo& key) {
+  if (key.locations.size() < 2) return {};
+  std::string text;
+  for (const KeyLocationInfo& location : key.locations) {
+    text += "  is on        " + printable(location.token_label) + " (serial " +
+            printable(location.token_serial) + "), order " + std::to_string(location.order) + ", weight " +
+            std::to_string(location.weight) + ", " + evidence_text(location.evidence) + "\n";
+    if (location.fault) text += "               passed over now: " + printable(*location.fault) + "\n";
+  }
+  return text;
+}
+
 std::string key_lines(const KeyInfo& key) {
   return "  algorithm    " + printable(key.algorithm) + "\n  uses         " +
          printable(comma_list(key.uses)) + "\n  state        " + printable(key.state) + "\n  token        " +
          printable(key.token_label) + " (serial " + printable(key.token_serial) + ")\n  fingerprint  " +
          printable(key.fingerprint) + "\n  tuf id       " + printable(key.tuf_keyid) + "\n  notary id    " +
          printable(key.notary_keyid) + "\n  uri          " + printable(key.uri) + "\n  enrolled     " +
-         printable(key.created) + "\n  the token    says it is " + evidence_text(key.evidence) + "\n";
+         printable(key.created) + "\n  the token    says it is " + evidence_text(key.evidence) + "\n" +
+         location_lines(key);
 }
 
 Outcome key_outcome(std::string head, const KeyInfo& key) {
@@ -102,13 +116,44 @@ Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
   return key_outcome("Key " + in_quotes(key->name) + " is made and enrolled.\n", *key);
 }
 
+Result<Outcome> enrol_also(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  AddKeyLocationCall call;
+  call.key = arguments.name;
+  call.uri = arguments.uri;
+  call.order = arguments.order;
+  call.weight = arguments.weight;
+  auto key = session.with_pin([&] { return (*agent)->add_key_location(call); });
+  if (!key) return key.error();
+  return key_outcome("Key " + in_quotes(key->name) + " is enrolled on " +
+                         std::to_string(key->locations.size()) + " tokens.\n",
+                     *key);
+}
+
+Error usage_error(std::string parameter, std::string message) {
+  return {ErrorName::InvalidParameter, std::move(message), {{"parameter", std::move(parameter)}}};
+}
+
 Result<Outcome> enrol(Session& session, const KeyArguments& arguments) {
+  if (arguments.also && !arguments.uses.empty())
+    return usage_error("--use", "A key has the same uses on all its tokens: leave out --use with --also.");
+  if (arguments.also) return enrol_also(session, arguments);
+  if (arguments.uses.empty()) return usage_error("--use", "Say what the key is for: --use USE.");
+  if (arguments.order || arguments.weight)
+    return usage_error("--also", "--order and --weight are of a key on several tokens: they go with --also.");
   auto agent = session.agent();
   if (!agent) return agent.error();
   auto key =
       session.with_pin([&] { return (*agent)->enrol_key(arguments.uri, arguments.name, arguments.uses); });
   if (!key) return key.error();
   return key_outcome("Key " + in_quotes(key->name) + " is enrolled.\n", *key);
+}
+
+// "hsm-a +1": it is on one token more.
+std::string token_column(const KeyInfo& key) {
+  if (key.locations.size() < 2) return key.token_label;
+  return key.token_label + " +" + std::to_string(key.locations.size() - 1);
 }
 
 Result<Outcome> list(Session& session, const KeyArguments& arguments) {
@@ -119,7 +164,7 @@ Result<Outcome> list(Session& session, const KeyArguments& arguments) {
   if (!arguments.all) std::erase_if(*keys, [](const KeyInfo& key) { return key.state == "retired"; });
   std::vector<std::vector<std::string>> rows;
   for (const auto& key : *keys)
-    rows.push_back({key.name, key.algorithm, comma_list(key.uses), key.state, key.token_label,
+    rows.push_back({key.name, key.algorithm, comma_list(key.uses), key.state, token_column(key),
                     key.fingerprint.substr(0, 16)});
   std::string text =
       rows.empty()
@@ -159,6 +204,16 @@ Result<Outcome> retire(Session& session, const KeyArguments& arguments) {
                      *key);
 }
 
+Result<Outcome> forget(Session& session, const KeyArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto key = (*agent)->remove_key_location(arguments.key, arguments.token);
+  if (!key) return key.error();
+  return key_outcome("Key " + in_quotes(key->name) + " signs on " + in_quotes(arguments.token) +
+                         " no more. The key object is still there.\n",
+                     *key);
+}
+
 void add_making(Verb& group) {
   auto made = std::make_shared<KeyArguments>();
   Verb generate_verb =
@@ -185,16 +240,25 @@ void add_making(Verb& group) {
   generate_verb.run([made](Session& session) { return generate(session, *made); });
 
   auto enrolled = std::make_shared<KeyArguments>();
-  Verb enrol_verb =
-      group.verb("enrol", "Take a key that is on a token already.",
-                 "A key that can be extracted, or is not sensitive, is refused.\n"
-                 "\n"
-                 "Example:\n"
-                 "  signet key enrol 'pkcs11:token=YubiKey%20PIV%20%2315835999;id=%02;type=private' \\\n"
-                 "      --name release --use tuf\n");
+  Verb enrol_verb = group.verb(
+      "enrol", "Take a key that is on a token already.",
+      "A key that can be extracted, or is not sensitive, is refused.\n"
+      "With --also it is a key that is enrolled already, replicated to a further token by the\n"
+      "tokens' own means: a pair of HSMs, say. Then any of its tokens signs, and one that fails is\n"
+      "passed over until it works again. Given again for a token, it sets order and weight anew.\n"
+      "\n"
+      "Examples:\n"
+      "  signet key enrol 'pkcs11:token=YubiKey%20PIV%20%2315835999;id=%02;type=private' \\\n"
+      "      --name release --use tuf\n"
+      "  signet key enrol 'pkcs11:token=hsm-b;object=release;type=private' --name release --also\n");
   enrol_verb.positional("URI", &enrolled->uri, "pkcs11: URI (RFC 7512) of exactly one private key.");
   enrol_verb.option("--name", "NAME", &enrolled->name, "How the key is called from now on.", Need::Required);
-  enrol_verb.choice("--use", "USE", &enrolled->uses, kUses, std::string(kUseHelp), Need::Required);
+  enrol_verb.choice("--use", "USE", &enrolled->uses, kUses, std::string(kUseHelp));
+  enrol_verb.flag("--also", &enrolled->also, "The key NAME is on this token, too.");
+  enrol_verb.option("--order", "N", &enrolled->order,
+                    "0 to 99: of the tokens that work, those of the lowest order sign. Without it 0.");
+  enrol_verb.option("--weight", "N", &enrolled->weight,
+                    "1 to 100: the token's part of the load among those of its order. Without it 1.");
   enrol_verb.run([enrolled](Session& session) { return enrol(session, *enrolled); });
 }
 
@@ -228,7 +292,7 @@ void add_looking(Verb& group) {
 }  // namespace
 
 void add_key_verbs(Verb& root) {
-  Verb group = root.group("key", "Make, enrol, list, show, certify and retire keys.");
+  Verb group = root.group("key", "Make, enrol, list, show, certify, retire and forget keys.");
   add_making(group);
   add_looking(group);
   add_certificate_verbs(group);
@@ -242,6 +306,16 @@ void add_key_verbs(Verb& root) {
                  "  signet key retire root-a\n");
   retire_verb.positional("KEY", &retired->key, "Its name, fingerprint, or TUF or Notary key id.");
   retire_verb.run([retired](Session& session) { return retire(session, *retired); });
+  auto forgotten = std::make_shared<KeyArguments>();
+  Verb forget_verb = group.verb("forget", "Sign with a key on one of its tokens no more.",
+                                "The token is not touched, and the key signs on with its other tokens.\n"
+                                "\n"
+                                "Example:\n"
+                                "  signet key forget release --token hsm-a\n");
+  forget_verb.positional("KEY", &forgotten->key, "Its name, fingerprint, or TUF or Notary key id.");
+  forget_verb.option("--token", "TOKEN", &forgotten->token,
+                     "The token's label, serial number or URI (\"signet key show\").", Need::Required);
+  forget_verb.run([forgotten](Session& session) { return forget(session, *forgotten); });
 }
 
 }  // namespace signet::client

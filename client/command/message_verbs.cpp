@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "client/command/batch_signing.h"
 #include "client/command/describe.h"
 #include "client/command/message_input.h"
 #include "client/command/proof_output.h"
@@ -16,6 +17,7 @@ namespace {
 
 struct MessageArguments {
   std::string file, signature;
+  std::vector<std::string> files;  // to sign
   std::optional<std::string> key, public_key, scheme, output, digest, proof;
   bool hash = false, raw = false, wait = false, no_wait = false;
 };
@@ -47,6 +49,50 @@ Result<SignatureScheme> scheme_for(const PublicKey& key, const std::optional<std
                                      " does not sign with " + *named + ".");
 }
 
+// The file's content, which is sent whole.
+Result<Bytes> read_message(const std::string& file) {
+  auto content = read_whole_file(file, kMaxMessageSize);
+  if (!content && content.error().parameters.at("why") == "too-large")
+    return usage_error("FILE",
+                       file + " is larger than the " + std::to_string(kMaxMessageSize) +
+                           " bytes that can be sent. Give --hash, with a key that is enrolled for digests.");
+  if (!content) return content.error();
+  return to_bytes(as_bytes(*content));
+}
+
+Result<SignatureScheme> enrolled_scheme(Session& session, const MessageArguments& arguments) {
+  auto key = enrolled_key(session, *arguments.key);
+  if (!key) return key.error();
+  return scheme_for(*key, arguments.scheme);
+}
+
+Result<FilesToSign> prepare_files(Session& session, const MessageArguments& arguments) {
+  if (arguments.output || arguments.proof)
+    return usage_error(
+        arguments.output ? "--output" : "--proof",
+        "With several FILEs each signature is written beside its file, as FILE.sig: leave out " +
+            std::string(arguments.output ? "--output." : "--proof."));
+  FilesToSign wanted;
+  wanted.key = *arguments.key;
+  wanted.scheme = arguments.scheme;
+  wanted.digests = arguments.hash;
+  wanted.raw = arguments.raw;
+  std::optional<SignatureScheme> scheme;
+  if (arguments.hash) {
+    auto found = enrolled_scheme(session, arguments);
+    if (!found) return found.error();
+    scheme = *found;
+  }
+  for (const std::string& file : arguments.files) {
+    if (file == "-")
+      return usage_error("FILE", "Standard input (\"-\") is signed alone, not among several FILEs.");
+    auto content = scheme ? digest_of_file(file, *scheme) : read_message(file);
+    if (!content) return content.error();
+    wanted.files.push_back(FileToSign{file, std::move(*content)});
+  }
+  return wanted;
+}
+
 // What is sent: the message, a digest made here, or a digest that was given.
 Result<SignMessageCall> prepare(Session& session, const MessageArguments& arguments) {
   SignMessageCall call;
@@ -59,34 +105,34 @@ Result<SignMessageCall> prepare(Session& session, const MessageArguments& argume
                                          "\" is not hexadecimal: give the digest's two digits a byte.");
     return call;
   }
-  if (arguments.file.empty())
+  if (arguments.files.empty())
     return usage_error("FILE", "Say what to sign: a FILE (\"-\" is standard input), or --digest HEX.");
+  const std::string& file = arguments.files.front();
   if (!arguments.hash) {
-    auto content = read_whole_file(arguments.file, kMaxMessageSize);
-    if (!content && content.error().parameters.at("why") == "too-large")
-      return usage_error(
-          "FILE", arguments.file + " is larger than the " + std::to_string(kMaxMessageSize) +
-                      " bytes that can be sent. Give --hash, with a key that is enrolled for digests.");
+    auto content = read_message(file);
     if (!content) return content.error();
-    call.message = to_bytes(as_bytes(*content));
+    call.message = std::move(*content);
     return call;
   }
-  auto key = enrolled_key(session, call.key);
-  if (!key) return key.error();
-  auto scheme = scheme_for(*key, arguments.scheme);
+  auto scheme = enrolled_scheme(session, arguments);
   if (!scheme) return scheme.error();
-  auto digest = digest_of_file(arguments.file, *scheme);
+  auto digest = digest_of_file(file, *scheme);
   if (!digest) return digest.error();
   call.digest = std::move(*digest);
   return call;
 }
 
 Result<Outcome> sign(Session& session, const MessageArguments& arguments) {
-  auto call = prepare(session, arguments);
-  if (!call) return call.error();
   const Waiting waiting = arguments.wait      ? Waiting::Yes
                           : arguments.no_wait ? Waiting::No
                                               : Waiting::IfInteractive;
+  if (arguments.files.size() > 1) {
+    auto wanted = prepare_files(session, arguments);
+    if (!wanted) return wanted.error();
+    return sign_files(session, *wanted, waiting);
+  }
+  auto call = prepare(session, arguments);
+  if (!call) return call.error();
   auto agent = session.agent();
   if (!agent) return agent.error();
   auto signature = session.with_pin([&] { return (*agent)->sign_message(*call, session.events(waiting)); });
@@ -140,15 +186,18 @@ Result<Outcome> verify(Session& session, const MessageArguments& arguments) {
 
 void add_sign(Verb& root) {
   auto arguments = std::make_shared<MessageArguments>();
-  Verb verb = root.verb("sign", "Sign a message, or a digest, with a key that is enrolled for it.",
-                        "Metadata is signed with \"signet tuf sign\": keys for tuf sign no messages, ever.\n"
-                        "Prints the signature in base64, on one line.\n"
-                        "\n"
-                        "Examples:\n"
-                        "  signet sign --key build release.tar.gz -o release.tar.gz.sig\n"
-                        "  signet sign --key build - < statement.json\n"
-                        "  signet sign --key images --hash disk.img\n");
-  verb.positional("FILE", &arguments->file, "What to sign; \"-\" is standard input.", Need::Optional);
+  Verb verb =
+      root.verb("sign", "Sign a message, or a digest, with a key that is enrolled for it.",
+                "Metadata is signed with \"signet tuf sign\": keys for tuf sign no messages, ever.\n"
+                "Prints the signature in base64, on one line. With several FILEs, they are signed side by\n"
+                "side, and each signature is written beside its file, as FILE.sig.\n"
+                "\n"
+                "Examples:\n"
+                "  signet sign --key build release.tar.gz -o release.tar.gz.sig\n"
+                "  signet sign --key build - < statement.json\n"
+                "  signet sign --key build dist/*.tar.gz\n"
+                "  signet sign --key images --hash disk.img\n");
+  verb.positional("FILE", &arguments->files, "What to sign; \"-\" is standard input.", Need::Optional);
   verb.option("--key", "KEY", &arguments->key, "Its name, fingerprint or key id.", Need::Required);
   verb.flag("--hash", &arguments->hash,
             "Hash FILE here and send only the digest; the key must be enrolled for digests.");

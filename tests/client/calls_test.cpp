@@ -154,6 +154,33 @@ TEST_CASE("events reach the callback, in order, before the result") {
   CHECK(kinds == std::vector<std::string>{"queued:-", "touch:k"});
 }
 
+TEST_CASE("a batch is one call, and has a result for each message") {
+  Recorder recorder(
+      R"({"scheme":"ed25519","results":[{"signature":"AAE=","record":3,"fault":null},{"signature":null,"fault":)"
+      R"({"error":"org.signet.Agent.Busy","parameters":{"retryAfterMs":7,"message":"later"}}}]})");
+  Agent client = recorder.connect();
+  SignMessagesCall call;
+  call.key = "k";
+  call.messages = {Bytes{1}, Bytes{2}};
+  const auto made = client.sign_messages(call);
+  REQUIRE(made);
+  CHECK(recorder.method == "org.signet.Agent.SignMessage");
+  CHECK(recorder.parameters() == boost::json::parse(R"({"key":"k","messages":["AQ==","Ag=="]})"));
+  REQUIRE(made->results.size() == 2);
+  CHECK(made->results[0].signature == Bytes{0, 1});
+  CHECK(made->results[0].record == 3);
+  CHECK_FALSE(made->results[1].signature);
+  CHECK(made->results[1].fault->name == ErrorName::Busy);
+  call.messages.push_back(Bytes{3});
+  const auto too_few = client.sign_messages(call);
+  REQUIRE_FALSE(too_few);
+  CHECK(too_few.error().parameters.at("why") == "malformed");
+  call.messages.clear();
+  call.digests = {Bytes{1}, Bytes{2}};
+  REQUIRE(client.sign_messages(call));
+  CHECK(recorder.parameters() == boost::json::parse(R"({"key":"k","digests":["AQ==","Ag=="]})"));
+}
+
 TEST_CASE("a callback that says no abandons the call; the next one has a connection of its own") {
   FakeAgent agent([](FakeClient& client, int number) {
     client.read();

@@ -208,6 +208,27 @@ class Keys(CommandTest):
             ("GenerateKey", {"token": "release", "name": "root-a", "algorithm": "ecdsa-p256", "uses": ["tuf"], "pin": None}),
             ("EnrolKey", {"uri": "pkcs11:object=x", "name": "x", "uses": ["message", "digest"]})])
 
+    def test_a_key_on_several_tokens(self):
+        east = {"uri": KEY["uri"], "tokenLabel": "east", "tokenSerial": "1", "order": 0, "weight": 1,
+                "evidence": KEY["evidence"], "fault": None}
+        west = {**east, "tokenLabel": "west\x1b[31m", "order": 1, "weight": 3, "fault": "It is not there."}
+        key = {**KEY, "locations": [east, west]}
+        agent = self.agent(AddKeyLocation={"key": key}, RemoveKeyLocation={"key": KEY}, ListKeys={"keys": [key]})
+        text = self.run_signet("key", "enrol", "pkcs11:token=west", "--name", "a", "--also", "--order", 1, "--weight", 3)
+        self.assertIn("is enrolled on 2 tokens.", text)
+        self.assertIn("is on        west\\x1b[31m (serial 1), order 1, weight 3, sensitive", text)
+        self.assertIn("passed over now: It is not there.", text)
+        self.run_signet("key", "enrol", "pkcs11:token=west", "--name", "a", "--also")
+        self.assertIn(" +1 ", self.run_signet("key", "list"))
+        self.assertEqual(self.run_signet("--json", "key", "list"), {"keys": [key]})
+        self.assertIn("signs on \"west\" no more", self.run_signet("key", "forget", "a", "--token", "west"))
+        self.assertEqual(agent.asked("AddKeyLocation"), [
+            {"key": "a", "uri": "pkcs11:token=west", "order": 1, "weight": 3}, {"key": "a", "uri": "pkcs11:token=west"}])
+        self.assertEqual(agent.asked("RemoveKeyLocation"), [{"key": "a", "token": "west"}])
+        for wrong in (("--also", "--use", "tuf"), (), ("--use", "tuf", "--order", 1)):
+            self.run_signet("key", "enrol", "pkcs11:token=west", "--name", "a", *wrong, code=10)
+        self.assertEqual(agent.asked("EnrolKey"), [])
+
     def test_generate_with_a_pin(self):
         agent = self.agent(GenerateKey={"key": KEY})
         (self.directory / "pin").write_text("77\n")
@@ -293,6 +314,32 @@ class Messages(CommandTest):
         self.run_signet("sign", "--key", "k", "message", "--raw", "-o", "out")
         self.assertEqual((self.directory / "out").read_bytes(), b"sig\n")
         self.assertEqual(agent.flags, [{}] * 4)  # nobody is at a terminal: nothing waits
+
+    def test_several_files_are_signed_in_few_calls(self):
+        broken = {"signature": None, "record": None, "fault": {"error": "org.signet.Agent.Busy", "parameters": {
+            "retryAfterMs": 5, "message": "Later."}}}
+
+        def sign(parameters):
+            good = {"signature": self.signature, "record": 7, "fault": None}
+            return {"scheme": "ed25519", "results": [broken if text == "Ym9vbQ==" else good for text in parameters["messages"]]}
+
+        agent = self.agent(SignMessage=sign)
+        for name, content in (("one", "1"), ("two", "2"), ("big", "x" * 150000), ("bigger", "y" * 100000)):
+            (self.directory / name).write_text(content)
+        text = self.run_signet("sign", "--key", "k", "one", "two", "big", "bigger")
+        self.assertIn("4 of 4 signatures (ed25519) are written", text)
+        self.assertEqual([len(call["messages"]) for call in agent.asked("SignMessage")], [3, 1])
+        for name in ("one", "two", "big", "bigger"):
+            self.assertEqual((self.directory / f"{name}.sig").read_text(), self.signature + "\n")
+        (self.directory / "bad").write_text("boom")
+        done = self.run_signet("--json", "sign", "--key", "k", "one", "bad", code=8)
+        self.assertEqual([result["output"] for result in done["results"]], ["one.sig", None])
+        self.assertEqual(done["results"][1]["fault"], broken["fault"])
+        self.assertFalse((self.directory / "bad.sig").exists())
+        for wrong in (("-o", "out"), ("--proof", "p"), ("-",)):
+            self.run_signet("sign", "--key", "k", "one", "two", *wrong, code=10)
+        self.run_signet("sign", "--key", "k", "one", "absent", code=1)
+        self.assertEqual(len(agent.asked("SignMessage")), 3)
 
     def test_digests(self):
         pem = subprocess.run(["openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", "key.pem"], check=True,

@@ -50,7 +50,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(LoginRequest{secret("123456")});
   all.emplace_back(FindKeyRequest{{1, 2}, {3}, "label"});
   all.emplace_back(FindObjectsRequest{{1}, "label"});
-  all.emplace_back(SignRequest{{1, 2}, {3}, "label", Mechanism::Eddsa, {9, 8, 7}});
+  all.emplace_back(SignRequest{{1, 2}, {3}, "label", Mechanism::Eddsa, {9, 8, 7}, {{6}, {}, {5, 4}}});
   all.emplace_back(GenerateRequest{Algorithm::Rsa4096, "label", {1, 2}});
   all.emplace_back(DestroyKeyRequest{{1, 2}});
   all.emplace_back(InitTokenRequest{77, {"old", "1"}, secret("so-pin"), "new"});
@@ -66,7 +66,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(LoginReply{true});
   all.emplace_back(FindKeyReply{full_key()});
   all.emplace_back(FindObjectsReply{{full_key(), KeyObject{}}, 3});
-  all.emplace_back(SignReply{{1, 2, 3}, true, true});
+  all.emplace_back(SignReply{{1, 2, 3}, true, true, {{4, 5}, {}}});
   all.emplace_back(GenerateReply{full_key()});
   all.emplace_back(DestroyKeyReply{});
   all.emplace_back(InitTokenReply{full_slot()});
@@ -190,15 +190,19 @@ TEST_CASE("Faults come back as they were; overlong texts are cut") {
 
 TEST_CASE("The wire is what the specification says") {
   const auto frame =
-      encode_request(0x01020304, SignRequest{{0xaa}, {}, "k", Mechanism::RsaPssSha256, {0xbb, 0xcc}}).value();
-  const Bytes expected = {0, 0, 0, 21,               // length of the body
-                          1, 7, 0, 0,                // version, Sign, reserved
-                          1, 2, 3, 4,                // request id
-                          0, 0, 0, 1,  0xaa,         // spki
-                          0, 0, 0, 0,                // id
-                          0, 0, 0, 1,  'k',          // label
-                          2,                         // mechanism
-                          0, 0, 0, 2,  0xbb, 0xcc};  // input
+      encode_request(0x01020304,
+                     SignRequest{{0xaa}, {}, "k", Mechanism::RsaPssSha256, {0xbb, 0xcc}, {{0xdd}}})
+          .value();
+  const Bytes expected = {0, 0, 0, 30,              // length of the body
+                          1, 7, 0, 0,               // version, Sign, reserved
+                          1, 2, 3, 4,               // request id
+                          0, 0, 0, 1,  0xaa,        // spki
+                          0, 0, 0, 0,               // id
+                          0, 0, 0, 1,  'k',         // label
+                          2,                        // mechanism
+                          0, 0, 0, 2,  0xbb, 0xcc,  // input
+                          0, 0, 0, 1,               // further inputs
+                          0, 0, 0, 1,  0xdd};
   CHECK(Bytes(frame.begin(), frame.end()) == expected);
 }
 
@@ -247,7 +251,8 @@ TEST_CASE("Each body limit holds at its edge") {
 }
 
 TEST_CASE("A Sign request of the largest size goes through, one byte more does not") {
-  constexpr std::size_t kOther = 4 + 4 + 4 + 1 + 4;  // spki, id, label, mechanism, and the input's length
+  // spki, id, label, mechanism, the input's length, and how many further inputs there are.
+  constexpr std::size_t kOther = 4 + 4 + 4 + 1 + 4 + 4;
   SignRequest request;
   request.input = Bytes(kMaxSignBody - kOther, 0x5a);
   const auto frame = encode_request(1, request);

@@ -31,6 +31,50 @@ bool signs(HostConnection& connection, const Bytes& spki, const Bytes& message) 
   return verifies(spki, Mechanism::Ecdsa, message, reply.signature);
 }
 
+// A request with as many inputs as it may have, and what is signed.
+struct Batch {
+  explicit Batch(const Bytes& spki) {
+    request.spki = spki;
+    request.input = input_for(Mechanism::Ecdsa, first);
+    for (std::uint8_t number = 0; number < kMostFurtherInputs; ++number) {
+      messages.push_back({number});
+      request.further.push_back(input_for(Mechanism::Ecdsa, messages.back()));
+    }
+  }
+  void check(const SignReply& reply, std::size_t count) const {
+    CHECK(verifies(request.spki, Mechanism::Ecdsa, first, reply.signature));
+    REQUIRE(reply.further.size() == count);
+    for (std::size_t index = 0; index < count; ++index)
+      CHECK(verifies(request.spki, Mechanism::Ecdsa, messages[index], reply.further[index]));
+  }
+  const Bytes first = {1, 2, 3};
+  std::vector<Bytes> messages;
+  SignRequest request;
+};
+
+TEST_CASE("Further inputs are signed in order, up to the first one that fails") {
+  SoftHsm hsm;
+  hsm.add_token("token");
+  const TokenIdentity identity = identity_of(hsm, "token");
+  const Bytes spki = RawToken(hsm, identity).generate(Bytes{1}, "key").spki;
+  const Bytes always = RawToken(hsm, identity).generate(Bytes{2}, "always", true).spki;
+  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  HostProgram program(Mode::Token, shim.module(), shim.environment());
+  HostConnection connection = open_token(program, identity);
+  Batch batch(spki);
+  batch.check(connection.get<SignReply>(batch.request), kMostFurtherInputs);
+  shim.set("C_Sign 4 fail 0x30");
+  batch.check(connection.get<SignReply>(batch.request), 2);
+  shim.set("C_SignInit 2 fail 0xb3");
+  batch.check(connection.get<SignReply>(batch.request), 0);
+  shim.set("");
+  batch.check(connection.get<SignReply>(batch.request), kMostFurtherInputs);  // nothing is left broken
+  const Batch with_pin(always);
+  with_pin.check(connection.get<SignReply>(with_pin.request), 0);
+  batch.request.further.push_back(batch.request.further.front());
+  CHECK(connection.fault(batch.request).kind == FaultKind::Protocol);
+}
+
 TEST_CASE("A key that always authenticates gets the PIN for each signature") {
   SoftHsm hsm;
   hsm.add_token("token");

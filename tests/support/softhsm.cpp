@@ -60,6 +60,13 @@ void SoftHsm::change_pin(const std::string& label, const std::string& from, cons
       {"SOFTHSM2_CONF=" + conf().string(), "PATH=/usr/bin:/bin"});
 }
 
+void SoftHsm::import_key(const std::string& token, const std::filesystem::path& pem, const std::string& label,
+                         const std::string& id, const std::string& pin) {
+  run({"softhsm2-util", "--import", pem.string(), "--token", token, "--label", label, "--id", id, "--pin",
+       pin},
+      {"SOFTHSM2_CONF=" + conf().string(), "PATH=/usr/bin:/bin"});
+}
+
 std::filesystem::path SoftHsm::module() {
   if (const char* set = std::getenv("SIGNET_TEST_SOFTHSM")) return set;
   return "/usr/lib/softhsm/libsofthsm2.so";

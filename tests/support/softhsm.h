@@ -24,6 +24,10 @@ class SoftHsm {
 
   // As another program would, with pkcs11-tool: those that run see it at their next login.
   void change_pin(const std::string& label, const std::string& from, const std::string& to);
+  // Puts the private key of a file (PKCS #8, PEM) on a token, sensitive and not extractable: as a vendor
+  // replicates a key to a second HSM. `id`: CKA_ID in hexadecimal.
+  void import_key(const std::string& token, const std::filesystem::path& pem, const std::string& label,
+                  const std::string& id = "0a", const std::string& pin = kUserPin);
 
   // libsofthsm2.so: $SIGNET_TEST_SOFTHSM, or where Debian has it.
   static std::filesystem::path module();

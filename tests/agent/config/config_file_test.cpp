@@ -68,6 +68,7 @@ path = "/usr/lib/one.so"
 environment = { A = "1", B = "two" }
 init-args = "x=y"
 sessions = 6
+queue = 77
 shared = true
 removable = false
 [module.deadlines]
@@ -75,6 +76,7 @@ discovery = "3s"
 login = "4s"
 sign = "50s"
 generate = "10m"
+queue = "7s"
 [[module.pin]]
 token = "t1"
 file = "/etc/pin"
@@ -118,12 +120,14 @@ path = "/usr/lib/two.so"
   CHECK(one.environment == std::map<std::string, std::string>{{"A", "1"}, {"B", "two"}});
   CHECK(one.init_args == "x=y");
   CHECK(one.sessions == 6);
+  CHECK(one.queue == 77);
   CHECK(one.shared);
   CHECK_FALSE(one.removable);
   CHECK(one.deadlines.discovery == 3s);
   CHECK(one.deadlines.login == 4s);
   CHECK(one.deadlines.sign == 50s);
   CHECK(one.deadlines.generate == 600s);
+  CHECK(one.deadlines.queue == 7s);
   REQUIRE(one.pins.size() == 3);
   CHECK(one.pins[0].kind == PinSource::Kind::File);
   CHECK(one.pins[0].file == "/etc/pin");
@@ -175,8 +179,10 @@ TEST_CASE("a bad configuration names its file, line and key, and what to write")
       {"[[module]]\nname = \"a b\"\npath = \"/x.so\"\n", "signet.toml:2: module.name: ", "characters"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module]]\nname=\"x\"\npath=\"/y.so\"\n",
        "signet.toml:5: module.name: ", "taken"},
-      {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nsessions = 65\n",
-       "signet.toml:4: module.sessions: ", "from 1 to 64"},
+      {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nsessions = 257\n",
+       "signet.toml:4: module.sessions: ", "from 1 to 256"},
+      {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nqueue = 0\n",
+       "signet.toml:4: module.queue: ", "from 1 to 65536"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nenvironment = { A = 1 }\n",
        "signet.toml:4: module.environment: ", "quotes"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module.pin]]\ntoken=\"t\"\npin=\"1234\"\n",

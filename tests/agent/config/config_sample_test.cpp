@@ -61,10 +61,12 @@ TEST_CASE("the sample's examples load too, with the defaults of deadlines and se
   CHECK(config->sinks[0].backfill);
   CHECK(module.pins.size() == 3);
   CHECK(module.sessions == defaults.sessions);
+  CHECK(module.queue == defaults.queue);
   CHECK(module.deadlines.discovery == defaults.deadlines.discovery);
   CHECK(module.deadlines.login == defaults.deadlines.login);
   CHECK(module.deadlines.sign == defaults.deadlines.sign);
   CHECK(module.deadlines.generate == defaults.deadlines.generate);
+  CHECK(module.deadlines.queue == defaults.deadlines.queue);
 }
 
 TEST_CASE("every key that the parser knows is in the sample, and no other") {

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFixtures[]{1, 5};
+constexpr int kFixtures[]{1, 5, 6};
 constexpr std::int64_t kFixtureRecords = 28;
 constexpr const char* kTime = "2027-01-01T00:00:00Z";
 

@@ -39,6 +39,9 @@ std::vector<WayIn> Policed::ways() {
   dry["dryRun"] = true;
   const Reply other = call("SignMetadata", sign_targets(1));
   REQUIRE(other);
+  const std::string message_uri(call("ShowKey", {{"key", "message"}})->at("key").at("uri").as_string());
+  REQUIRE(outcome("AddKeyLocation",
+                  {{"key", "message"}, {"uri", tokens.replicate(message_uri, "replica")}}) == "ok");
   return {
       {"SignMetadata", Action::SignMetadata, dry},
       {"SignMetadata", Action::Supersede, superseding(sign_targets(1, "other"))},
@@ -48,10 +51,15 @@ std::vector<WayIn> Policed::ways() {
       {"IssueCertificate",
        Action::IssueCertificate,
        {{"key", "certificate"}, {"kind", "request"}, {"subject", {"CN=app"}}}},
+      {"SignMessage", Action::SignMessage, {{"key", "message"}, {"messages", {"aGVsbG8=", "aGk="}}}},
       {"GenerateKey",
        Action::Generate,
        {{"token", "software"}, {"name", "new"}, {"algorithm", "ed25519"}, {"uses", {"tuf"}}}},
       {"EnrolKey", Action::Enrol, {{"uri", spare_uri}, {"name", "again"}, {"uses", {"tuf"}}}},
+      {"AddKeyLocation",
+       Action::Enrol,
+       {{"key", "message"}, {"uri", tokens.replicate(message_uri, "second replica")}}},
+      {"RemoveKeyLocation", Action::Enrol, {{"key", "message"}, {"token", "replica"}}},
       {"RetireKey", Action::Retire, {{"key", "ts"}}},
       {"CreateRepository", Action::Adopt, {{"name", "example.com/new"}, {"format", "tuf"}}},
       {"AdoptRepository",

@@ -145,6 +145,16 @@ awaitable<Result<FoundKey>> SoftwareTokens::find(std::string uri) {
   co_return found->second;
 }
 
+std::string SoftwareTokens::replicate(const std::string& uri, const std::string& token_label) {
+  FoundKey copy = by_uri_.at(uri);
+  copy.token_label = token_label;
+  copy.token_serial = "serial of " + token_label;
+  copy.uri = "pkcs11:token=" + token_label + ";object=" + copy.label + ";id=" + std::to_string(++made_);
+  copy.evidence = evidence;
+  by_uri_[copy.uri] = copy;
+  return copy.uri;
+}
+
 // Nothing ever changes here.
 awaitable<std::uint64_t> SoftwareTokens::changed(std::uint64_t seen, std::chrono::milliseconds at_most) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, at_most);
@@ -163,6 +173,10 @@ awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMec
     const auto error = sign_errors.find(name);
     if (error != sign_errors.end()) co_return error->second;
   }
+  if (fail_signature)
+    if (const auto error = fail_signature()) co_return *error;
+  last_places.assign(1, key.place(0));
+  last_places.insert(last_places.end(), key.also.begin(), key.also.end());
   TokenSignature result;
   result.signature = raw_signature(by_spki_.at(key.spki).get(), mechanism, input);
   if (mechanism == TokenMechanism::Ecdsa) {
@@ -175,6 +189,18 @@ awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMec
   result.removable = removable;
   ++signatures;
   co_return result;
+}
+
+awaitable<std::vector<Result<TokenSignature>>> SoftwareTokens::sign_many(KeyLocation key,
+                                                                         TokenMechanism mechanism,
+                                                                         std::vector<Bytes> inputs,
+                                                                         Waiting waiting) {
+  std::vector<Result<TokenSignature>> results;
+  for (Bytes& input : inputs) {
+    auto result = co_await sign(key, mechanism, std::move(input), waiting);
+    results.push_back(std::move(result));
+  }
+  co_return results;
 }
 
 }  // namespace signet::test

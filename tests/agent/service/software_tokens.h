@@ -25,16 +25,31 @@ class SoftwareTokens : public TokenService {
   using TokenService::sign;
   boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                       Waiting waiting) override;
-  void distrust(const KeyLocation& key) override { distrusted.push_back(key.name); }
+  boost::asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key,
+                                                                        TokenMechanism mechanism,
+                                                                        std::vector<Bytes> inputs,
+                                                                        Waiting waiting) override;
+  void distrust(const KeyLocation& key, std::size_t) override { distrusted.push_back(key.name); }
+  std::optional<std::string> fault_of(const KeyPlace& place, const Bytes&) const override {
+    const auto known = faults.find(place.token_label);
+    return known == faults.end() ? std::nullopt : std::optional(known->second);
+  }
   boost::asio::awaitable<std::uint64_t> changed(std::uint64_t seen,
                                                 std::chrono::milliseconds at_most) override;
   boost::asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
   boost::asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
 
+  // The same key on another token, as its vendor would replicate it; gives its URI there.
+  std::string replicate(const std::string& uri, const std::string& token_label);
+
+  std::vector<KeyPlace> last_places;  // where the newest signature was allowed to be made
   // What the next signatures of a key (by name) answer instead; "" for every key.
   std::map<std::string, Error> sign_errors;
-  bool flip_a_bit = false;              // every signature comes out wrong
-  std::vector<std::string> distrusted;  // keys, by name
+  // Asked for each signature, in order: an error is answered instead.
+  std::function<std::optional<Error>()> fail_signature;
+  bool flip_a_bit = false;                    // every signature comes out wrong
+  std::vector<std::string> distrusted;        // keys, by name
+  std::map<std::string, std::string> faults;  // why a token is passed over, by its label
   bool fresh_handle = true, removable = false;
   KeyEvidence evidence;        // of the keys made from now on
   std::size_t signatures = 0;  // made so far

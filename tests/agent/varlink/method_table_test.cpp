@@ -71,10 +71,21 @@ void use_keys(HeldAgent& held) {
                             {"pin", nullptr}});
   held.call("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}});
   held.call("SignMessage", {{"key", "message"}, {"message", "!"}});
+  held.call("SignMessage", {{"key", "message"}, {"messages", {"aGVsbG8=", ""}}});
+  held.call("SignMessage", {{"key", "message"}, {"digests", {"aGVsbG8=", std::string(43, 'A') + "="}}});
   held.call("SignMessage", {{"key", "message"}});
   held.call("SignMessage", {{"key", "root"}, {"message", "aGVsbG8="}});
   held.call("SignMessage", {{"key", "nobody's"}, {"message", "aGVsbG8="}});
   const Reply message = held.call("ShowKey", {{"key", "message"}});
+  const std::string uri(message->at("key").at("uri").as_string());
+  held.call(
+      "AddKeyLocation",
+      {{"key", "message"}, {"uri", held.agent.tokens.replicate(uri, "b")}, {"order", 1}, {"weight", 2}});
+  held.agent.tokens.faults["b"] = "It is not there.";
+  held.call("ShowKey", {{"key", "message"}});
+  held.call("AddKeyLocation", {{"key", "root"}, {"uri", uri}});  // another key's
+  held.call("RemoveKeyLocation", {{"key", "message"}, {"token", "b"}});
+  held.call("RemoveKeyLocation", {{"key", "message"}, {"token", "b"}});
   held.call("EnrolKey", {{"uri", message->at("key").at("uri")}, {"name", "again"}, {"uses", {"message"}}});
   held.call("RetireKey", {{"key", "message"}});
   held.call("SignMessage", {{"key", "message"}, {"message", "aGVsbG8="}});

@@ -1,0 +1,99 @@
+#include "agent/tokens/fair_queue.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <iterator>
+
+namespace signet {
+
+namespace asio = boost::asio;
+
+// Lives in the frame of the coroutine that waits.
+struct FairQueue::Waiter {
+  Waiter(FairQueue& queue_in, TokenClient client_in, Clock::time_point until)
+      : queue(queue_in), client(client_in), timer(queue_in.executor_, until) {
+    queue.add(*this);
+  }
+  // However the coroutine ends, also when its frame is destroyed with the loop.
+  ~Waiter() {
+    if (!woken) queue.remove(*this);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  FairQueue& queue;
+  const TokenClient client;
+  asio::steady_timer timer;
+  std::list<Waiter*>::iterator place;
+  bool woken = false;
+};
+
+FairQueue::User& FairQueue::user(uid_t uid) {
+  const auto known = by_uid_.find(uid);
+  if (known != by_uid_.end()) return *known->second;
+  users_.emplace_back(uid);
+  by_uid_.emplace(uid, std::prev(users_.end()));
+  return users_.back();
+}
+
+FairQueue::Lane& FairQueue::lane(User& user, pid_t process) {
+  const auto known = user.by_process.find(process);
+  if (known != user.by_process.end()) return *known->second;
+  user.lanes.emplace_back(process);
+  user.by_process.emplace(process, std::prev(user.lanes.end()));
+  return user.lanes.back();
+}
+
+void FairQueue::add(Waiter& waiter) {
+  Lane& own = lane(user(waiter.client.uid), waiter.client.process);
+  own.waiting.push_back(&waiter);
+  waiter.place = std::prev(own.waiting.end());
+  ++size_;
+}
+
+void FairQueue::remove(Waiter& waiter) {
+  User& owner = user(waiter.client.uid);
+  Lane& own = lane(owner, waiter.client.process);
+  own.waiting.erase(waiter.place);
+  --size_;
+  drop_if_empty(owner, own);
+}
+
+void FairQueue::drop_if_empty(User& user, Lane& lane) {
+  if (!lane.waiting.empty()) return;
+  const auto place = user.by_process.find(lane.process);
+  user.lanes.erase(place->second);
+  user.by_process.erase(place);
+  if (!user.lanes.empty()) return;
+  const auto owner = by_uid_.find(user.uid);
+  users_.erase(owner->second);
+  by_uid_.erase(owner);
+}
+
+bool FairQueue::wake_next() {
+  if (size_ == 0) return false;
+  User& next_user = users_.front();
+  Lane& next_lane = next_user.lanes.front();
+  Waiter& waiter = *next_lane.waiting.front();
+  // To the end of both rows, for the next turn.
+  users_.splice(users_.end(), users_, users_.begin());
+  next_user.lanes.splice(next_user.lanes.end(), next_user.lanes, next_user.lanes.begin());
+  waiter.woken = true;
+  remove(waiter);
+  waiter.timer.cancel();
+  return true;
+}
+
+void FairQueue::wake_all() {
+  while (wake_next()) {
+  }
+}
+
+asio::awaitable<bool> FairQueue::wait(TokenClient client, Clock::time_point until) {
+  Waiter waiter(*this, client, until);
+  boost::system::error_code ignored;  // cancelled is how wake_next() speaks
+  co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return waiter.woken;
+}
+
+}  // namespace signet

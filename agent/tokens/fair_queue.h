@@ -1,0 +1,65 @@
+// A queue in which nobody stands behind all the calls of somebody else.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <map>
+#include <unordered_map>
+
+#include "agent/tokens/token_service.h"
+
+namespace signet {
+
+// Users take turns; each user's processes take turns in theirs; a process's calls come in the order of
+// asking. So a client with a thousand calls waiting delays another client's one call by one of them. Runs on
+// one event loop; not thread safe. Must outlive who waits in it: they hold its owner.
+class FairQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit FairQueue(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  FairQueue(const FairQueue&) = delete;
+  FairQueue& operator=(const FairQueue&) = delete;
+
+  // True when it is the caller's turn, false when `until` came first: the caller has then left the queue.
+  boost::asio::awaitable<bool> wait(TokenClient client, Clock::time_point until);
+  // Wakes who is next; false if nobody waits. It runs later, from the loop.
+  bool wake_next();
+  void wake_all();
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Waiter;
+  // The calls of one process that wait.
+  struct Lane {
+    explicit Lane(pid_t process_in) : process(process_in) {}
+    pid_t process;
+    std::list<Waiter*> waiting;
+  };
+  using Lanes = std::list<Lane>;
+  // A user's processes that have calls waiting, whose turn it is first.
+  struct User {
+    explicit User(uid_t uid_in) : uid(uid_in) {}
+    uid_t uid;
+    Lanes lanes;
+    std::unordered_map<pid_t, Lanes::iterator> by_process;
+  };
+  using Users = std::list<User>;
+
+  User& user(uid_t uid);
+  static Lane& lane(User& user, pid_t process);
+  void add(Waiter& waiter);
+  void remove(Waiter& waiter);
+  void drop_if_empty(User& user, Lane& lane);
+
+  boost::asio::any_io_executor executor_;
+  Users users_;  // who have calls waiting, whose turn it is first
+  std::unordered_map<uid_t, Users::iterator> by_uid_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace signet

@@ -1,0 +1,30 @@
+// How long a token takes, learned from what it did last.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace signet {
+
+// A moving average: each new one counts an eighth. Not thread safe.
+class ServiceTime {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  void add(Clock::duration lasted);
+  // Zero while nothing is known.
+  std::chrono::microseconds average() const { return average_; }
+
+ private:
+  std::chrono::microseconds average_{0};
+};
+
+inline constexpr std::chrono::milliseconds kLeastRetry{10}, kMostRetry{60000};
+// What is guessed while nothing is known.
+inline constexpr std::chrono::milliseconds kUnknownRetry{1000};
+
+// When a queue of `waiting` calls will have been served by that many sessions; between the two limits. Pure.
+std::chrono::milliseconds retry_after(std::size_t waiting, std::size_t sessions,
+                                      std::chrono::microseconds each);
+
+}  // namespace signet

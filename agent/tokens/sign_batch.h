@@ -1,0 +1,52 @@
+// Several signatures by one key: shared out over the sessions of its tokens, several to a round trip.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "agent/tokens/key_use.h"
+#include "agent/tokens/sign_request.h"
+
+namespace signet {
+
+// So long one round trip may hold a session that others wait for, and so many signatures it has at most.
+inline constexpr std::chrono::microseconds kLongestTurn{5000};
+inline constexpr std::size_t kMostInTurn = 16;
+
+// How many of `left` signatures go into the next round trip, with that many sessions and one signature taking
+// so long (zero: not known). Pure.
+std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each);
+
+// Lives in a shared_ptr: the coroutines that work on it hold it.
+struct SignBatch {
+  SignBatch(std::shared_ptr<TokenRegistry> registry_in, std::shared_ptr<PlaceHealth> health_in,
+            KeyLocation key_in, TokenMechanism mechanism_in, std::vector<Bytes> inputs_in, Waiting waiting_in)
+      : registry(std::move(registry_in)),
+        health(std::move(health_in)),
+        key(std::move(key_in)),
+        mechanism(mechanism_in),
+        inputs(std::move(inputs_in)),
+        waiting(std::move(waiting_in)),
+        results(inputs.size()) {}
+
+  const std::shared_ptr<TokenRegistry> registry;
+  const std::shared_ptr<PlaceHealth> health;
+  const KeyLocation key;
+  const TokenMechanism mechanism;
+  std::vector<KeyHint> hints;  // one for each of the key's places
+  std::vector<Bytes> inputs;
+  Waiting waiting;
+  std::vector<std::optional<Result<TokenSignature>>> results;
+  std::vector<std::size_t> to_sign;  // indices of inputs, in order
+  std::size_t begun = 0;             // of to_sign
+};
+
+// A result for each input. TokenService::sign_many() says which.
+boost::asio::awaitable<std::vector<Result<TokenSignature>>> sign_batch(std::shared_ptr<SignBatch> batch);
+
+}  // namespace signet
