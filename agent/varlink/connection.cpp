@@ -54,11 +54,7 @@ Connection::Connection(asio::local::stream_protocol::socket socket, Peer peer,
       peer_(peer),
       state_(std::move(state)),
       usage_(state_->usage.of(peer.uid)),
-      counted_(usage_, &UidUsage::connections),
-      room_(socket_.get_executor()),
-      frame_deadline_(socket_.get_executor()),
-      flushed_(socket_.get_executor()),
-      write_deadline_(socket_.get_executor()) {
+      counted_(usage_, &UidUsage::connections) {
   state_->connections.insert(this);
 }
 
@@ -68,20 +64,28 @@ Connection::~Connection() {
   state_->gone.notify();
 }
 
-// Holds the connection while one of its loops runs. What a loop throws (no memory for a frame) ends this
-// connection alone.
-awaitable<void> Connection::keep(std::shared_ptr<Connection> self, awaitable<void> (Connection::*loop)()) {
-  try {
-    co_await ((*self).*loop)();
-  } catch (const std::exception& fault) {
-    spdlog::error("varlink: a connection of uid {} failed: {}", self->peer_.uid, fault.what());
-    self->close("a fault");
-  }
+// The connection is held while one of its loops runs: it goes when the last of them ends. What a loop throws
+// (no memory for a frame) ends this connection alone.
+void Connection::begin(awaitable<void> loop) {
+  asio::co_spawn(
+      socket_.get_executor(), std::move(loop), [self = shared_from_this()](const std::exception_ptr& thrown) {
+        if (!thrown) return;
+        try {
+          std::rethrow_exception(thrown);
+        } catch (const std::exception& fault) {
+          spdlog::error("varlink: a connection of uid {} failed: {}", self->peer_.uid, fault.what());
+        }
+        self->close("a fault");
+      });
 }
 
 void Connection::start() {
-  // Each coroutine holds the connection: it goes when the last of them ends.
-  asio::co_spawn(socket_.get_executor(), keep(shared_from_this(), &Connection::read_loop), asio::detached);
+  begin(read_loop());
+}
+
+awaitable<void> Connection::wait_for(std::unique_ptr<Signal>& signal) {
+  if (!signal) signal = std::make_unique<Signal>(socket_.get_executor());
+  return signal->wait();
 }
 
 void Connection::drain() {
@@ -94,12 +98,12 @@ void Connection::close(std::string_view why) {
   spdlog::debug("varlink: closing a connection of uid {}, pid {}: {}", peer_.uid, peer_.pid, why);
   closed_ = true;
   input_ended_ = true;
-  frame_deadline_.disarm();
-  write_deadline_.disarm();
+  if (frame_deadline_) frame_deadline_->disarm();
+  if (write_deadline_) write_deadline_->disarm();
   boost::system::error_code ignored;  // nothing is left to be done about it
   socket_.close(ignored);
-  room_.notify();
-  flushed_.notify();
+  if (room_) room_->notify();
+  if (flushed_) flushed_->notify();
   usage_->frame_freed.notify();
   if (on_close_) on_close_();
 }
@@ -110,7 +114,7 @@ bool Connection::over() {
 }
 
 awaitable<void> Connection::flushed() {
-  while (writing_ && !closed_) co_await flushed_.wait();
+  while (writing_ && !closed_) co_await wait_for(flushed_);
 }
 
 // --- handling ---
@@ -118,8 +122,7 @@ awaitable<void> Connection::flushed() {
 // A coroutine for as long as there are calls: an idle connection has none, and a call begins where it was
 // read.
 void Connection::begin_calls() {
-  if (std::exchange(calling_, true)) return;
-  asio::co_spawn(socket_.get_executor(), keep(shared_from_this(), &Connection::call_loop), asio::detached);
+  if (!std::exchange(calling_, true)) begin(call_loop());
 }
 
 awaitable<void> Connection::call_loop() {
@@ -127,7 +130,7 @@ awaitable<void> Connection::call_loop() {
     Incoming next = std::move(incoming_.front());
     incoming_.pop_front();
     incoming_bytes_ -= next.frame.size();
-    room_.notify();
+    if (room_) room_->notify();
     busy_ = true;
     co_await serve(std::move(next));
     busy_ = false;
@@ -242,15 +245,15 @@ void Connection::enqueue_output(WipedBuffer frame) {
     if (sent > 0) frame.erase(frame.begin(), frame.begin() + sent);
   }
   output_.push_back(std::move(frame));
-  if (std::exchange(writing_, true)) return;
-  asio::co_spawn(socket_.get_executor(), keep(shared_from_this(), &Connection::write_loop), asio::detached);
+  if (!std::exchange(writing_, true)) begin(write_loop());
 }
 
 awaitable<void> Connection::write_loop() {
   while (!output_.empty() && !closed_) {
     const WipedBuffer frame = std::move(output_.front());
     output_.pop_front();
-    write_deadline_.arm(state_->limits.write_deadline, [this] { close("it does not read its replies"); });
+    if (!write_deadline_) write_deadline_ = std::make_unique<Deadline>(socket_.get_executor());
+    write_deadline_->arm(state_->limits.write_deadline, [this] { close("it does not read its replies"); });
     std::size_t sent = 0;
     while (sent < frame.size() && !closed_) {
       const ssize_t n = ::send(socket_.native_handle(), frame.data() + sent, frame.size() - sent,
@@ -265,11 +268,11 @@ awaitable<void> Connection::write_loop() {
       co_await socket_.async_wait(asio::socket_base::wait_write,
                                   asio::redirect_error(asio::use_awaitable, ec));
     }
-    write_deadline_.disarm();
+    write_deadline_->disarm();
   }
   output_.clear();
   writing_ = false;
-  flushed_.notify();
+  if (flushed_) flushed_->notify();
 }
 
 }  // namespace signet

@@ -81,11 +81,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::optional<Error> fault;  // the last of its kind: what was read cannot be a call
   };
 
-  static boost::asio::awaitable<void> keep(std::shared_ptr<Connection> self,
-                                           boost::asio::awaitable<void> (Connection::*loop)());
+  void begin(boost::asio::awaitable<void> loop);
+  boost::asio::awaitable<void> wait_for(std::unique_ptr<Signal>& signal);
   // Reading.
   boost::asio::awaitable<void> read_loop();
-  boost::asio::awaitable<bool> fill(FrameSplitter& splitter);
+  void watch_frame(const FrameSplitter& splitter);
+  bool fill(FrameSplitter& splitter);
   ssize_t receive(FrameSplitter& splitter);
   boost::asio::awaitable<void> reserve_large_frame();
   bool has_room() const;
@@ -112,8 +113,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::list<Incoming>
       incoming_;  // a list: most of a connection's life it is empty, and then it holds nothing
   std::size_t incoming_bytes_ = 0;
-  Signal room_;
-  Deadline frame_deadline_;
+  // Made when they are first wanted, which for most connections is never: an idle one shall hold little.
+  std::unique_ptr<Signal> room_, flushed_;
+  std::unique_ptr<Deadline> frame_deadline_, write_deadline_;
   bool frame_late_ = false;
   Counted large_;  // of the frame that is being read
   bool input_ended_ = false;
@@ -122,8 +124,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::function<void()> on_close_;
 
   std::list<WipedBuffer> output_;
-  Signal flushed_;
-  Deadline write_deadline_;
   bool writing_ = false;
   bool closed_ = false;
 };

@@ -54,7 +54,7 @@ awaitable<void> Connection::read_loop() {
   FrameSplitter splitter(frame_limits(state_->limits));
   while (!input_ended_) {
     if (!has_room()) {  // the rest is left in the socket, unread
-      co_await room_.wait();
+      co_await wait_for(room_);
       continue;
     }
     Result<std::optional<WipedBuffer>> frame = splitter.next();
@@ -67,38 +67,45 @@ awaitable<void> Connection::read_loop() {
     const std::size_t size = *frame ? (*frame)->size() : splitter.pending();
     if (size > state_->limits.frame_size && !large_) co_await reserve_large_frame();
     if (*frame) {
-      frame_deadline_.disarm();
+      if (frame_deadline_) frame_deadline_->disarm();
       Incoming incoming;
       incoming.frame = std::move(**frame);
       incoming.large = std::exchange(large_, Counted());
       enqueue(std::move(incoming));
       continue;
     }
-    if (!co_await fill(splitter)) break;
+    watch_frame(splitter);
+    boost::system::error_code ec;
+    co_await socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ec));
+    if (closed_ || ec || !fill(splitter)) break;
   }
   if (large_) state_->leavings += kLargeLeavings;  // of a frame that was never finished
   large_ = Counted();
   end_of_input();
 }
 
-// One read. False at the end of the input, whatever ended it.
-awaitable<bool> Connection::fill(FrameSplitter& splitter) {
-  if (splitter.pending() > 0 && !frame_deadline_.armed())
-    frame_deadline_.arm(state_->limits.frame_deadline, [this] {
-      frame_late_ = true;
-      ::shutdown(socket_.native_handle(), SHUT_RD);  // ends the wait below; replies can still be written
-    });
-  boost::system::error_code ec;
-  co_await socket_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, ec));
-  if (closed_ || ec) co_return false;
-  const ssize_t count = frame_late_ ? 0 : receive(splitter);
-  if (count < 0) co_return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+// A frame that was begun has until its deadline to end.
+void Connection::watch_frame(const FrameSplitter& splitter) {
+  if (splitter.pending() == 0) return;
+  if (!frame_deadline_) frame_deadline_ = std::make_unique<Deadline>(socket_.get_executor());
+  if (frame_deadline_->armed()) return;
+  frame_deadline_->arm(state_->limits.frame_deadline, [this] {
+    frame_late_ = true;
+    ::shutdown(socket_.native_handle(), SHUT_RD);  // ends the wait for more; replies can still be written
+  });
+}
+
+// One read, of a socket that has something. False at the end of the input, whatever ended it.
+bool Connection::fill(FrameSplitter& splitter) {
   if (frame_late_) {
     Incoming fault;
     fault.fault = late_frame(state_->limits.frame_deadline);
     enqueue(std::move(fault));
+    return false;
   }
-  co_return count > 0;
+  const ssize_t count = receive(splitter);
+  if (count < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return count > 0;
 }
 
 // One recv(): what it returns, and its errno. All connections read into one buffer and keep only what came,
@@ -124,7 +131,7 @@ ssize_t Connection::receive(FrameSplitter& splitter) {
 // Waits until this uid may have one more large frame in the agent. The client is not to blame for the wait:
 // its frame's deadline starts over.
 awaitable<void> Connection::reserve_large_frame() {
-  frame_deadline_.disarm();
+  if (frame_deadline_) frame_deadline_->disarm();
   while (usage_->large_frames >= state_->limits.large_frames_per_uid && !closed_)
     co_await usage_->frame_freed.wait();
   if (!closed_) large_ = Counted(usage_, &UidUsage::large_frames);
@@ -142,7 +149,7 @@ void Connection::enqueue(Incoming incoming) {
 }
 
 void Connection::end_of_input() {
-  frame_deadline_.disarm();
+  if (frame_deadline_) frame_deadline_->disarm();
   input_ended_ = true;
   if (closed_) return;
   if (hung_up(socket_.native_handle())) return close("the client left");
