@@ -26,6 +26,13 @@ def isolation(results):
     return statistics.median(ratios) if ratios else None
 
 
+def batch(peer):
+    def find(results):
+        ratios = [found["ratio"] for found in results.document.get("batches", []) if found["peer"] == peer]
+        return statistics.median(ratios) if ratios else None
+    return find
+
+
 def memory(name, divisor=1):
     def find(results):
         found = results.document.get("memory", {}).get(name)
@@ -61,6 +68,8 @@ GOALS = [
     Goal("5 ms, 64 clients, durable: rate / in process", ratio(place(64, token="5 ms"), "signet durable", "in process"), 0.93, None),
     Goal("5 ms, 64 clients, durable: p99 / median", spread, None, 2),
     Goal("beside a token of 300 ms: rate / alone", isolation, 0.95, None),
+    Goal("P-256, lists of 64, one client, grouped: rate / in process, two threads", batch("signet grouped"), 0.8, None),
+    Goal("P-256, lists of 64, one client, default: rate / in process, two threads", batch("signet"), 0.8, None),
     Goal("signetd, idle: MiB", memory("signetd_kib", 1024), None, 8),
     Goal("a host with SoftHSM, idle: MiB", memory("host_kib", 1024), None, 8),
     Goal("an idle connection of 1,000: KiB", memory("connection_bytes", 1024), None, 4),

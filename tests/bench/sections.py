@@ -5,8 +5,10 @@ from contextlib import ExitStack
 
 from costs import growth, memory, parts
 from measure import run_load, say, take_turns
-from peers import SshAgent
-from stage import ALGORITHMS, SLOW_TOKEN, all_peers, copied, make_store, signet
+from peers import InProcess, SshAgent
+from stage import AGENTS, ALGORITHMS, SLOW_TOKEN, all_peers, copied, make_store, signet
+
+BATCH = 64
 
 
 class Run:
@@ -70,6 +72,26 @@ def isolation(run):
     run.document["isolation"] = found
 
 
+def batches(run):
+    """Lists of 64 messages by one client, beside the module in process on two threads."""
+    where = run.directory("batches")
+    found = []
+    with ExitStack() as stack:
+        def token(name):
+            return copied(where, name, run.build, run.store)
+
+        bare = InProcess(token("in-process"))
+        agents = {name: signet(stack, where / name.replace(" ", "-"), token(name.replace(" ", "-")), 4, settings)
+                  for name, settings in AGENTS.items()}
+        for number in range(run.options.rounds):
+            say(f"round {number + 1} of {run.options.rounds}: lists of {BATCH} messages")
+            limit = run_load(run.build, bare, ALGORITHMS[0], 2, run.options.seconds)["rate"]
+            for name, agent in agents.items():
+                result = run_load(run.build, agent, ALGORITHMS[0], 1, run.options.seconds, ("--batch", BATCH))
+                found.append({"peer": name, "in_process": limit, "ratio": result["rate"] / limit, **result})
+    run.document["batches"] = found
+
+
 def isolated_rates(run, peer):
     seconds = max(1, run.options.seconds)
 
@@ -91,4 +113,4 @@ def isolated_rates(run, peer):
     return {"alone": alone, "beside": beside, "ratio": beside / alone}
 
 
-SECTIONS = {"rates": rates, "network": network, "isolation": isolation, "growth": growth, "memory": memory, "parts": parts}
+SECTIONS = {"rates": rates, "network": network, "isolation": isolation, "batches": batches, "growth": growth, "memory": memory, "parts": parts}

@@ -35,6 +35,33 @@ class AgentSigner : public Signer {
   int client_;
 };
 
+// Lists of messages, one call for each.
+class BatchSigner : public Signer {
+ public:
+  BatchSigner(client::Agent agent, const AgentTarget& target, int client)
+      : agent_(std::move(agent)), size_(target.batch), client_(client) {
+    call_.key = target.key;
+  }
+
+  Result<void> sign(std::uint64_t number) override {
+    call_.messages.clear();
+    for (std::uint64_t next = number; next < number + size_; ++next)
+      call_.messages.push_back(make_message(client_, next));
+    const auto made = agent_.sign_messages(call_);
+    if (!made) return made.error();
+    for (const client::BatchedSignature& one : made->results)
+      if (!one.signature) return *one.fault;
+    return {};
+  }
+  std::uint64_t batch() const override { return size_; }
+
+ private:
+  client::Agent agent_;
+  client::SignMessagesCall call_;
+  std::uint64_t size_;
+  int client_;
+};
+
 }  // namespace
 
 SignerMaker agent_signers(AgentTarget target) {
@@ -43,6 +70,8 @@ SignerMaker agent_signers(AgentTarget target) {
     where.socket = target.socket;
     auto agent = client::Agent::connect(where);
     if (!agent) return agent.error();
+    if (target.batch > 1)
+      return std::unique_ptr<Signer>(std::make_unique<BatchSigner>(std::move(*agent), target, client));
     return std::unique_ptr<Signer>(std::make_unique<AgentSigner>(std::move(*agent), target, client));
   };
 }
