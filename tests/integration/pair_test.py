@@ -199,9 +199,7 @@ class PairTest(unittest.TestCase):
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
                 time.sleep(0.4)
-                for pid in host_of(self.agent, self.stores[0]):
-                    os.kill(pid, signal.SIGKILL)
-                    kills += 1
+                kills += self.kill_east()
                 east.mend()
         self.check(load)
         self.assertGreater(kills, 3)
@@ -229,6 +227,43 @@ class PairTest(unittest.TestCase):
         self.agent.cli("key", "forget", "pair", "--token", "west")
         with self.agent.connect() as connection:
             connection.call("SignMessage", key="pair", message=b64(b"on east alone"))
+
+    def kill_east(self):
+        hosts = host_of(self.agent, self.stores[0])
+        for pid in hosts:
+            os.kill(pid, signal.SIGKILL)
+        return len(hosts)
+
+    def sign_list(self, connection, messages):
+        """Every message's own signature; in all, one record or more says what was signed."""
+        results = connection.call("SignMessage", key="pair", messages=[b64(message) for message in messages])["results"]
+        self.assertEqual(len(results), len(messages))
+        for message, result in zip(messages, results):
+            self.assertIsNone(result["fault"])
+            self.public_key.verify(base64.b64decode(result["signature"]), message, ec.ECDSA(hashes.SHA256()))
+
+    def test_lists_of_messages_up_to_their_limits(self):
+        with self.agent.connect() as connection:
+            self.sign_list(connection, [b"one"])
+            self.sign_list(connection, [f"message {number}".encode() for number in range(1024)])
+            with self.assertRaises(VarlinkError) as refused:
+                connection.call("SignMessage", key="pair", messages=[b64(b"x")] * 1025)
+            self.assertEqual((refused.exception.short, refused.exception.parameters["limit"]),
+                             ("LimitExceeded", "batch-messages"))
+            # As many bytes as a frame has room for.
+            self.sign_list(connection, [bytes([number]) * 90000 for number in range(2)])
+        with self.agent.connect() as connection:
+            with self.assertRaises(VarlinkError) as refused:
+                connection.call("SignMessage", key="pair", messages=[b64(b"x" * 90000)] * 3)
+            self.assertEqual((refused.exception.short, refused.exception.parameters["limit"]),
+                             ("LimitExceeded", "frame-size"))
+        # One of the hosts ends amid a list.
+        with self.agent.connect() as connection:
+            killer = threading.Timer(0.02, self.kill_east)
+            killer.start()
+            for first in range(0, 2048, 512):
+                self.sign_list(connection, [f"amid {first + number}".encode() for number in range(512)])
+            killer.join()
 
     def test_a_key_that_is_another_one_is_no_further_location(self):
         done = self.agent.cli("key", "enrol", "pkcs11:token=west;object=targets;type=private", "--name", "pair", "--also",
