@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = Path(sys.argv[1])
 CLIENTS = ("1", "16", "64")
-BLOCKS = ("machine", "goals", "rates", "isolation", "growth", "memory", "parts", "plot")
+BLOCKS = ("machine", "goals", "rates", "batches", "isolation", "growth", "memory", "parts", "plot")
 AGENTS = {"signet", "signet grouped", "signet durable"}
 PEERS = {"in process", "p11-kit", "ssh-agent", *AGENTS}
 ONLY_HERE = {"ed25519": {"in process", *AGENTS}}  # what the other peers cannot

@@ -8,7 +8,7 @@ Table = namedtuple("Table", "name title columns texts rows")
 
 def tables(results):
     """Of all that was measured."""
-    made = (goals_table(results), rates_table(results), isolation_table(results), growth_table(results), memory_table(results),
+    made = (goals_table(results), rates_table(results), batches_table(results), isolation_table(results), growth_table(results), memory_table(results),
             parts_table(results))
     return [table for table in made if table.rows]
 
@@ -40,13 +40,23 @@ def rates_table(results):
                                                                         "a second", "p50 µs", "p99 µs", "of in process"], 3, rows)
 
 
-def isolation_table(results):
+def medians_by_peer(found, digits):
+    """Rows: each peer, and the median of each of these numbers ({name: digits})."""
     rows = []
-    found = results.document.get("isolation", [])
     for peer in dict.fromkeys(one["peer"] for one in found):
         mine = [one for one in found if one["peer"] == peer]
-        rows.append([peer] + [number(statistics.median(one[name] for one in mine), digits)
-                              for name, digits in (("alone", 0), ("beside", 0), ("ratio", 3))])
+        rows.append([peer] + [number(statistics.median(one[name] for one in mine), places) for name, places in digits.items()])
+    return rows
+
+
+def batches_table(results):
+    rows = medians_by_peer(results.document.get("batches", []), {"rate": 0, "in_process": 0, "ratio": 2})
+    return Table("batches", "P-256, one client, 64 messages in a call, beside two threads with the module in process",
+                 ["peer", "a second", "in process, a second", "of in process"], 1, rows)
+
+
+def isolation_table(results):
+    rows = medians_by_peer(results.document.get("isolation", []), {"alone": 0, "beside": 0, "ratio": 3})
     return Table("isolation", "One client on a token, while two clients use another one that takes 300 ms",
                  ["peer", "alone, a second", "beside, a second", "beside / alone"], 1, rows)
 
