@@ -51,12 +51,15 @@ class Program:
             self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                             **options)
 
-    def kill(self, number=signal.SIGKILL):
+    def signal(self, number):
         for pid in descendants(self.process.pid):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
         self.process.wait(timeout=10)
 
 
@@ -143,6 +146,13 @@ class Hsm:
             self.server.kill()
         self.server = None
         self.far_socket.unlink(missing_ok=True)
+
+    def freeze(self):
+        """It answers nobody, and its connections stay: a hang."""
+        self.server.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.server.signal(signal.SIGCONT)
 
     def reboot(self, seconds=0.0):
         self.die()

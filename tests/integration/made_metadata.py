@@ -29,11 +29,15 @@ def metadata(role, version, variant):
     return canonical(content)
 
 
-def start_repository(connection, token, repository, roles):
-    """Makes a key on `token` for root and for each role (role -> algorithm), and the repository's first root."""
+def start_repository(connection, token, repository, roles, make_key=None):
+    """Makes a key on `token` for root and for each role (role -> algorithm), and the repository's first root. `make_key`:
+    called with a name, an algorithm and uses, it makes the keys some other way."""
+    def generate(name, algorithm, uses):
+        connection.call("GenerateKey", token=token, name=name, algorithm=algorithm, uses=uses)
+
     shown = {}
     for name, algorithm in {"root": "ecdsa-p256", **roles}.items():
-        connection.call("GenerateKey", token=token, name=name, algorithm=algorithm, uses=["tuf"])
+        (make_key or generate)(name, algorithm, ["tuf"])
         shown[name] = connection.call("ShowKey", key=name)
     ids = {name: key["key"]["tufKeyid"] for name, key in shown.items()}
     root = {"_type": "root", "consistent_snapshot": True, "expires": "2035-01-01T00:00:00Z",
