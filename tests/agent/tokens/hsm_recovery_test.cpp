@@ -79,10 +79,10 @@ TEST_CASE("sessions that the HSM closed by itself are opened again: no login, no
 TEST_CASE("an HSM that is away for a moment, and its module with it, spoils no call") {
   HsmFixture fixture;
   // What p11-kit-client.so says when its server goes, and while it is not back yet.
-  fixture.shim.set("C_Sign 1-4 fail 0x30\nC_Initialize 1-4 fail 0x30");
+  fixture.shim.set("C_Sign 1 fail 0x30\nC_Initialize 1-3 fail 0x30");
   CHECK(fixture.all_outcomes() == kAllSigned);
   CHECK(fixture.good_logins() >= 1);
-  CHECK(fixture.shim.calls("C_Initialize") >= 5);
+  CHECK(fixture.shim.calls("C_Initialize") >= 4);
 }
 
 TEST_CASE("an HSM that stays away is told of within seconds, and signs again when it is back") {
