@@ -8,7 +8,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
@@ -30,7 +29,6 @@
 #include "agent/policy/accounts.h"
 #include "agent/service/service.h"
 #include "agent/sinks/sink_set.h"
-#include "agent/start_pages.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/token_service_factory.h"
 #include "agent/varlink/listener.h"
@@ -49,8 +47,7 @@ using std::chrono::milliseconds;
 constexpr int kBadConfiguration = 2;
 constexpr milliseconds kTokensDrain{5000};
 constexpr milliseconds kSinksDrain{2000};
-constexpr milliseconds kFirstSecond{1000};  // then the start is over, and those who waited for it were served
-constexpr std::size_t kOwnFiles = 256;      // beside the connections: hosts, sessions, the ledger
+constexpr std::size_t kOwnFiles = 256;  // beside the connections: hosts, sessions, the ledger
 
 // What cannot be started without.
 struct Places {
@@ -155,10 +152,6 @@ class Daemon {
     spdlog::info("signetd {} is ready at {}, state in {}", SIGNET_VERSION, places_.listener.path().string(),
                  places_.state.path().string());
     ::sd_notify(0, "READY=1");
-    rest_.expires_after(kFirstSecond);
-    rest_.async_wait([](const boost::system::error_code& stopped) {
-      if (!stopped) give_back_start_pages();
-    });
   }
 
   awaitable<void> watch_signals() {
@@ -240,7 +233,6 @@ class Daemon {
   Service service_;
   Dispatcher dispatcher_;
   Server server_;
-  asio::steady_timer rest_{loop_};
   asio::signal_set signals_;
   SinkSet sinks_;
   bool stopping_ = false;
