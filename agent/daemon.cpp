@@ -78,12 +78,16 @@ milliseconds drain_deadline(const std::vector<ModuleConfig>& modules) {
   return longest + milliseconds(5000);
 }
 
+using AttestationRootsPtr = std::shared_ptr<const AttestationRoots>;
+
 // One agent. Its parts are destroyed in the reverse order of their members.
 class Daemon {
  public:
-  Daemon(const DaemonOptions& options, Config config, LoadedPolicyPtr policy, Places places)
+  Daemon(const DaemonOptions& options, Config config, LoadedPolicyPtr policy, AttestationRootsPtr roots,
+         Places places)
       : options_(options),
         config_(std::move(config)),
+        attestation_roots_(std::move(roots)),
         places_(std::move(places)),
         budget_(std::make_shared<LedgerPinBudget>(places_.state.path(), nullptr)),
         modules_(all_modules(config_, standard_places())),
@@ -132,6 +136,7 @@ class Daemon {
     ServiceSettings settings;
     settings.verify_every_message = config_.verify_every_message;
     settings.message_record_delay = config_.message_record_delay;
+    settings.attestation_roots = attestation_roots_;
     return settings;
   }
 
@@ -208,6 +213,11 @@ class Daemon {
     Result<Config> read = read_configuration(options_);
     if (!read)
       return spdlog::error("the configuration was not reloaded, the old one stays: {}", read.error().message);
+    Result<AttestationRootsPtr> roots = read_attestation_roots(*read);
+    if (!roots)
+      return spdlog::error("the configuration was not reloaded, the old one stays: {}",
+                           roots.error().message);
+    attestation_roots_ = std::move(*roots);
     if (read->system != config_.system || read->socket != config_.socket || read->state != config_.state)
       spdlog::warn("mode, socket and state are read at start only: restart the agent to change them");
     read->system = config_.system;
@@ -224,6 +234,7 @@ class Daemon {
   asio::io_context loop_{1};
   const DaemonOptions options_;
   Config config_;
+  AttestationRootsPtr attestation_roots_;
   Places places_;
   std::shared_ptr<LedgerPinBudget> budget_;
   std::vector<ModuleConfig> modules_;
@@ -277,9 +288,11 @@ int run_daemon(const DaemonOptions& options) {
                  wanted);
   Result<LoadedPolicyPtr> policy = read_policy(*config);
   if (!policy) return fail(policy.error(), kBadConfiguration);
+  Result<AttestationRootsPtr> roots = read_attestation_roots(*config);
+  if (!roots) return fail(roots.error(), kBadConfiguration);
   Result<Places> places = open_places(options, *config);
   if (!places) return fail(places.error(), 1);
-  Daemon(options, std::move(*config), std::move(*policy), std::move(*places)).run();
+  Daemon(options, std::move(*config), std::move(*policy), std::move(*roots), std::move(*places)).run();
   return 0;
 }
 

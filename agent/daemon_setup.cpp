@@ -4,6 +4,7 @@
 
 #include "agent/checkpoint/process_signer.h"
 #include "agent/checkpoint/token_signer.h"
+#include "agent/config/bounded_file.h"
 #include "agent/config/config_file.h"
 #include "agent/config/directories.h"
 #include "agent/config/state_directory.h"
@@ -14,6 +15,8 @@ namespace signet {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxRootsFile = 1024 * 1024;
 
 }  // namespace
 
@@ -28,6 +31,24 @@ Result<Config> read_configuration(const DaemonOptions& options) {
 Result<LoadedPolicyPtr> read_policy(const Config& config) {
   return load_policy(choose_policy_place(config.policy.value_or(fs::path()), config.system),
                      system_accounts());
+}
+
+Result<std::shared_ptr<const AttestationRoots>> read_attestation_roots(const Config& config) {
+  auto roots = std::make_shared<AttestationRoots>(yubico_roots());
+  for (const fs::path& path : config.attestation.ca) {
+    BoundedFile file(path);
+    const auto text = file.fault() == 0 && file.is_regular() ? file.read(kMaxRootsFile + 1) : std::nullopt;
+    if (!text || text->size() > kMaxRootsFile)
+      return Error(ErrorName::FileFault, path.string() +
+                                             ": attestation.ca: cannot be read. It must be a file with CA "
+                                             "certificates in PEM, of 1 MiB at most.");
+    const auto added = add_roots(*roots, *text);
+    if (!added)
+      return Error(
+          ErrorName::FileFault,
+          path.string() + ": attestation.ca: it has no good CA certificates. " + added.error().message);
+  }
+  return std::shared_ptr<const AttestationRoots>(std::move(roots));
 }
 
 Result<fs::path> choose_socket(const DaemonOptions& options, const Config& config) {

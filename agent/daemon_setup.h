@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
+#include "agent/attestation/attestation_roots.h"
 #include "agent/checkpoint/checkpointer.h"
 #include "agent/config/config.h"
 #include "agent/daemon.h"
@@ -17,6 +19,9 @@ Result<Config> read_configuration(const DaemonOptions& options);
 
 // The policy that the configuration names, else the usual one.
 Result<LoadedPolicyPtr> read_policy(const Config& config);
+
+// Whose attestations are believed: Yubico's, and those of the files that the configuration names. FileFault.
+Result<std::shared_ptr<const AttestationRoots>> read_attestation_roots(const Config& config);
 
 // --socket, else $SIGNET_SOCKET, else the configuration's, else the usual place. Absolute.
 Result<std::filesystem::path> choose_socket(const DaemonOptions& options, const Config& config);

@@ -21,7 +21,7 @@ boost::json::array strings(const std::vector<std::string>& all) {
 object question_json(const PolicyQuestion& question) {
   object json;
   json["action"] = question.action;
-  json["touch"] = question.touch;
+  if (question.touch) json["touch"] = true;  // else what the agent knows of the key
   put(json, "user", question.user);
   put(json, "issuer", question.issuer);
   put(json, "claims", question.claims);

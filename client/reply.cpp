@@ -114,6 +114,21 @@ Result<KeyLocationInfo> read_key_location(const object& json) {
   return reader.finish(std::move(location));
 }
 
+Result<AttestationInfo> read_attestation(const object& json) {
+  FieldReader reader(json, "key's attestation");
+  AttestationInfo attestation;
+  attestation.firmware = reader.text("firmware");
+  attestation.serial = reader.optional_number("serial");
+  attestation.form_factor = reader.optional_text("formFactor");
+  attestation.pin_policy = reader.text("pinPolicy");
+  attestation.touch_policy = reader.text("touchPolicy");
+  attestation.root = reader.text("root");
+  attestation.root_fingerprint = reader.text("rootFingerprint");
+  attestation.verified = reader.text("verified");
+  attestation.warnings = reader.texts("warnings");
+  return reader.finish(std::move(attestation));
+}
+
 Result<KeyInfo> read_key(const object& json) {
   FieldReader reader(json, "key");
   KeyInfo key;
@@ -130,6 +145,7 @@ Result<KeyInfo> read_key(const object& json) {
   key.created = reader.text("created");
   key.evidence = reader.nested("evidence", read_evidence);
   if (json.contains("locations")) key.locations = reader.list("locations", read_key_location);
+  if (reader.optional_object("attestation")) key.attestation = reader.nested("attestation", read_attestation);
   return reader.finish(std::move(key));
 }
 
@@ -238,6 +254,7 @@ Result<Event> read_event_object(const object& json) {
   event.serial = reader.optional_text("serial");
   event.key = reader.optional_text("key");
   event.message = reader.text("message");
+  event.seconds = reader.optional_number("seconds");
   return reader.finish(std::move(event));
 }
 
@@ -293,6 +310,16 @@ Result<AgentStatus> read_status(const object& parameters) {
   // An older agent has none to tell of.
   if (parameters.contains("sinks")) status.sinks = reader.list("sinks", read_sink);
   return reader.finish(std::move(status));
+}
+
+Result<AttestedKey> read_attested_key(const object& parameters) {
+  FieldReader reader(parameters, "reply to AttestKey");
+  AttestedKey attested;
+  attested.key = reader.nested("key", read_key);
+  attested.pem = reader.text("pem");
+  attested.attestation = reader.text("attestation");
+  attested.chain = reader.texts("chain");
+  return reader.finish(std::move(attested));
 }
 
 Result<KeyDetails> read_key_details(const object& parameters) {

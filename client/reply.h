@@ -19,6 +19,7 @@ Result<TokenInfo> read_token_reply(const boost::json::object& parameters);
 Result<std::vector<TokenInfo>> read_token_list(const boost::json::object& parameters);
 Result<KeyInfo> read_key_reply(const boost::json::object& parameters);
 Result<std::vector<KeyInfo>> read_key_list(const boost::json::object& parameters);
+Result<AttestedKey> read_attested_key(const boost::json::object& parameters);
 Result<KeyDetails> read_key_details(const boost::json::object& parameters);
 Result<RepositoryInfo> read_repository_reply(const boost::json::object& parameters);
 Result<std::vector<RepositoryInfo>> read_repository_list(const boost::json::object& parameters);

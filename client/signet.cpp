@@ -255,13 +255,20 @@ Result<KeyInfo> Agent::generate_key(const GenerateKeyCall& call) {
   return then(state_->plain("GenerateKey", parameters, State::Wait::Token), read_key_reply);
 }
 
-Result<KeyInfo> Agent::enrol_key(std::string_view uri, std::string_view name,
-                                 const std::vector<std::string>& uses) {
+Result<KeyInfo> Agent::enrol_key(const EnrolKeyCall& call) {
   object parameters;
-  parameters["uri"] = json_view(uri);
-  parameters["name"] = json_view(name);
-  parameters["uses"] = strings(uses);
+  parameters["uri"] = call.uri;
+  parameters["name"] = call.name;
+  parameters["uses"] = strings(call.uses);
+  put_optional(parameters, "attestation", call.attestation);
+  put_optional(parameters, "intermediate", call.intermediate);
   return then(state_->plain("EnrolKey", parameters, State::Wait::Token), read_key_reply);
+}
+
+Result<AttestedKey> Agent::attest_key(std::string_view key) {
+  object parameters;
+  parameters["key"] = json_view(key);
+  return then(state_->plain("AttestKey", parameters), read_attested_key);
 }
 
 Result<std::vector<KeyInfo>> Agent::list_keys(const std::optional<std::string>& repository,

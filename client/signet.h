@@ -122,6 +122,17 @@ struct KeyLocationInfo {
   std::optional<std::string> fault;  // why it is not asked now
 };
 
+// What the token's maker says of a key, as the agent verified it when the key was enrolled.
+struct AttestationInfo {
+  std::string firmware;
+  std::optional<std::int64_t> serial;
+  std::optional<std::string> form_factor;
+  std::string pin_policy;    // never, once, always, match-once, match-always
+  std::string touch_policy;  // never, always, cached
+  std::string root, root_fingerprint, verified;
+  std::vector<std::string> warnings;
+};
+
 struct KeyInfo {
   std::string name, uri, algorithm, fingerprint, tuf_keyid, notary_keyid;
   std::vector<std::string> uses;
@@ -130,6 +141,14 @@ struct KeyInfo {
   std::string created;
   KeyEvidenceInfo evidence;
   std::vector<KeyLocationInfo> locations;  // all tokens that hold it; empty from an older agent
+  std::optional<AttestationInfo> attestation;
+};
+
+// A key with what others check it by, all PEM; chain: from the attestation's issuer up to the root.
+struct AttestedKey {
+  KeyInfo key;
+  std::string pem, attestation;
+  std::vector<std::string> chain;
 };
 
 struct RoleInfo {
@@ -291,6 +310,12 @@ struct AddKeyLocationCall {
   std::optional<std::int64_t> order, weight;
 };
 
+struct EnrolKeyCall {
+  std::string uri, name;
+  std::vector<std::string> uses;
+  std::optional<std::string> attestation, intermediate;  // PEM
+};
+
 struct SignMetadataCall {
   std::string repository, role, format;
   std::string signed_bytes;  // the exact canonical JSON of "signed"
@@ -370,6 +395,7 @@ struct Event {
   std::string kind;  // insert_token, pin, touch, queued
   std::optional<std::string> token, serial, key;
   std::string message;
+  std::optional<std::int64_t> seconds;  // until the call, or the token, gives up
 };
 
 // Runs on the caller's thread, inside the call, for each event; false abandons the call (the connection is
@@ -403,8 +429,8 @@ class SIGNET_API Agent {
   Result<TokenInfo> reset_pin_budget(std::string_view token);
 
   Result<KeyInfo> generate_key(const GenerateKeyCall& call);
-  Result<KeyInfo> enrol_key(std::string_view uri, std::string_view name,
-                            const std::vector<std::string>& uses);
+  Result<KeyInfo> enrol_key(const EnrolKeyCall& call);
+  Result<AttestedKey> attest_key(std::string_view key);
   Result<std::vector<KeyInfo>> list_keys(const std::optional<std::string>& repository = std::nullopt,
                                          const std::optional<std::string>& role = std::nullopt);
   Result<KeyDetails> show_key(std::string_view key);

@@ -30,6 +30,7 @@ bool allowed(Mode mode, const Request& request) {
 bool needs_token(const Request& request) {
   return std::holds_alternative<LoginRequest>(request) || std::holds_alternative<FindKeyRequest>(request) ||
          std::holds_alternative<FindObjectsRequest>(request) ||
+         std::holds_alternative<ListCertificatesRequest>(request) ||
          std::holds_alternative<SignRequest>(request) || std::holds_alternative<GenerateRequest>(request) ||
          std::holds_alternative<DestroyKeyRequest>(request);
 }
@@ -139,6 +140,10 @@ HostResult<Reply> Connection::on(const FindKeyRequest& request) {
 
 HostResult<Reply> Connection::on(const FindObjectsRequest& request) {
   return as_reply(signer_->list(request));
+}
+
+HostResult<Reply> Connection::on(const ListCertificatesRequest&) {
+  return as_reply(signer_->certificates());
 }
 
 HostResult<Reply> Connection::on(const SignRequest& request) {

@@ -59,6 +59,7 @@ class Connection {
   HostResult<Reply> on(LoginRequest& request);
   HostResult<Reply> on(const FindKeyRequest& request);
   HostResult<Reply> on(const FindObjectsRequest& request);
+  HostResult<Reply> on(const ListCertificatesRequest& request);
   HostResult<Reply> on(const SignRequest& request);
   HostResult<Reply> on(const GenerateRequest& request);
   HostResult<Reply> on(const DestroyKeyRequest& request);

@@ -240,6 +240,17 @@ void describe(C& c, M& m) {
   c.list(m.keys);
   c.field(m.skipped);
 }
+template <typename C, Is<CertificateObject> M>
+void describe(C& c, M& m) {
+  c.field(m.der);
+  c.field(m.id);
+  c.field(m.label);
+}
+template <typename C, Is<ListCertificatesReply> M>
+void describe(C& c, M& m) {
+  c.list(m.certificates);
+  c.field(m.skipped);
+}
 template <typename C, Is<SignRequest> M>
 void describe(C& c, M& m) {
   c.field(m.spki);

@@ -16,7 +16,7 @@ using fields::Writer;
 
 constexpr std::array<std::string_view, std::variant_size_v<Request>> kNames = {
     "Hello", "ListTokens", "Open",       "Login",     "FindKey", "FindObjects",
-    "Sign",  "Generate",   "DestroyKey", "InitToken", "InitPin"};
+    "Sign",  "Generate",   "DestroyKey", "InitToken", "InitPin", "ListCertificates"};
 static_assert(std::variant_size_v<Request> == std::variant_size_v<Reply>);
 
 template <typename Message, typename Variant, std::size_t I = 0>
@@ -31,6 +31,7 @@ std::size_t body_limit(std::uint8_t type) {
   if (type == type_of<SignRequest, Request>()) return kMaxSignBody;
   if (type == (type_of<ListTokensReply, Reply>() | kReplyBit)) return kMaxListBody;
   if (type == (type_of<FindObjectsReply, Reply>() | kReplyBit)) return kMaxListBody;
+  if (type == (type_of<ListCertificatesReply, Reply>() | kReplyBit)) return kMaxListBody;
   return kMaxBody;
 }
 

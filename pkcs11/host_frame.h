@@ -26,9 +26,11 @@ inline constexpr std::size_t kHeaderSize =
     12;  // u32 body length, u8 version, u8 type, u16 zero, u32 request id
 // Body limits, by type. Ed25519 signs the message itself: 16 MiB of metadata and room for the rest.
 inline constexpr std::size_t kMaxSignBody = 20 * 1024 * 1024;
-inline constexpr std::size_t kMaxListBody = 1024 * 1024;  // replies of ListTokens and FindObjects
-inline constexpr std::size_t kMaxBody = 64 * 1024;        // everything else
-inline constexpr std::size_t kMaxListLength = 1024;       // elements of a list
+inline constexpr std::size_t kMaxListBody =
+    1024 * 1024;                                    // replies of ListTokens, FindObjects and ListCertificates
+inline constexpr std::size_t kMaxBody = 64 * 1024;  // everything else
+inline constexpr std::size_t kMaxListLength = 1024;        // elements of a list
+inline constexpr std::size_t kMaxCertificate = 16 * 1024;  // of a listed certificate
 
 // Memory that may have held a PIN: wiped before it is freed, also when a vector grows out of it.
 template <typename T>
@@ -154,6 +156,19 @@ struct FindObjectsReply {
   std::uint32_t skipped = 0;
 };
 
+// All certificate objects, whatever they are for. Those over kMaxCertificate bytes or without a value are
+// counted in `skipped`.
+struct CertificateObject {
+  Bytes der;          // CKA_VALUE, as it is: nothing was checked
+  Bytes id;           // CKA_ID
+  std::string label;  // CKA_LABEL
+};
+struct ListCertificatesRequest {};
+struct ListCertificatesReply {
+  std::vector<CertificateObject> certificates;
+  std::uint32_t skipped = 0;
+};
+
 // SignInit, Login(CONTEXT_SPECIFIC) where the key asks for it, Sign; the same for each further input, one
 // after the other. The signatures are not verified here.
 struct SignRequest {
@@ -246,9 +261,10 @@ struct Fault {
 // appended.
 using Request = std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
                              FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest,
-                             InitTokenRequest, InitPinRequest>;
+                             InitTokenRequest, InitPinRequest, ListCertificatesRequest>;
 using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
-                           SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply>;
+                           SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
+                           ListCertificatesReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

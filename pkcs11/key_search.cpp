@@ -175,6 +175,32 @@ HostResult<FindObjectsReply> list_private_keys(const Session& session, const Byt
   return reply;
 }
 
+HostResult<ListCertificatesReply> list_certificates(const Session& session) {
+  CK_OBJECT_CLASS klass = CKO_CERTIFICATE;
+  std::vector<CK_ATTRIBUTE> query = {attribute_of(CKA_CLASS, klass)};
+  const auto handles = session.find(query);
+  if (!handles) return handles.error();
+  ListCertificatesReply reply;
+  std::size_t left = kMaxListBody / 2;  // of the frame: far more than a card holds
+  for (const CK_OBJECT_HANDLE handle : *handles) {
+    auto values = attributes(session, handle, {CKA_VALUE, CKA_ID, CKA_LABEL});
+    if (!values) return values.error();
+    CertificateObject found;
+    found.der = std::move((*values)[0]);
+    found.id = std::move((*values)[1]);
+    found.label = as_text((*values)[2]);
+    const std::size_t size = found.der.size() + found.id.size() + found.label.size();
+    const bool fits = !found.der.empty() && found.der.size() <= kMaxCertificate && size <= left;
+    if (!fits || reply.certificates.size() == kMaxListLength) {
+      ++reply.skipped;
+      continue;
+    }
+    left -= size;
+    reply.certificates.push_back(std::move(found));
+  }
+  return reply;
+}
+
 HostResult<FoundPrivateKey> find_private_key(const Session& session, BytesView spki, const Bytes& id,
                                              const std::string& label) {
   // By both hints, by the CKA_ID alone, among all: each wider than the one before.

@@ -1,4 +1,4 @@
-// Finding private keys by their public key.
+// Finding private keys by their public key, and certificates.
 #pragma once
 
 #include <p11-kit/pkcs11.h>
@@ -28,6 +28,9 @@ HostResult<std::optional<Bytes>> read_public_key(const Session& session, CK_OBJE
 // All private keys with this CKA_ID and CKA_LABEL; an empty one matches any.
 HostResult<FindObjectsReply> list_private_keys(const Session& session, const Bytes& id,
                                                const std::string& label);
+
+// All certificate objects of the token.
+HostResult<ListCertificatesReply> list_certificates(const Session& session);
 
 // The private key of this public key, looked for among those with the hints first. FaultKind::KeyAbsent.
 HostResult<FoundPrivateKey> find_private_key(const Session& session, BytesView spki, const Bytes& id,

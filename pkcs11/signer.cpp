@@ -190,4 +190,12 @@ HostResult<FindObjectsReply> Signer::list(const FindObjectsRequest& request) {
   });
 }
 
+HostResult<ListCertificatesReply> Signer::certificates() {
+  return persistently([&]() -> HostResult<ListCertificatesReply> {
+    const auto open = session();
+    if (!open) return open.error();
+    return list_certificates(**open);
+  });
+}
+
 }  // namespace signet::host

@@ -33,6 +33,7 @@ class Signer {
   // Private keys hide until a login: none found in a session that is logged out of a token that wants one is
   // CKR_USER_NOT_LOGGED_IN (of C_FindObjects), in all three.
   HostResult<FindObjectsReply> list(const FindObjectsRequest& request);
+  HostResult<ListCertificatesReply> certificates();
 
   static constexpr std::size_t kMaxCachedKeys = 256;
   static constexpr std::uint32_t kTouchWait =

@@ -81,6 +81,11 @@ struct CheckpointConfig {
   std::chrono::milliseconds interval{1000};   // at most one checkpoint in it
 };
 
+// Whose attestations of keys are believed besides Yubico's.
+struct AttestationConfig {
+  std::vector<std::filesystem::path> ca;  // absolute; PEM files with CA certificates
+};
+
 // Where the ledger's records are pushed to besides the ledger.
 struct SinkConfig {
   enum class Kind { File, Journald, Syslog };
@@ -112,6 +117,7 @@ struct Config {
   std::vector<SinkConfig> sinks;
   PinentrySettings pinentry;
   CheckpointConfig checkpoint;
+  AttestationConfig attestation;
 };
 
 }  // namespace signet

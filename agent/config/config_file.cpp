@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 7> kRootKeys{"agent",      "log",  "limits", "pinentry",
-                                                    "checkpoint", "sink", "module"};
+constexpr std::array<std::string_view, 8> kRootKeys{"agent",      "log",         "limits", "pinentry",
+                                                    "checkpoint", "attestation", "sink",   "module"};
 constexpr std::array<std::string_view, 7> kAgentKeys{
     "mode", "socket", "state", "policy", "discover-modules", "verify-every-message", "message-record-delay"};
 constexpr std::array<std::string_view, 2> kLogKeys{"level", "format"};
@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 9> kLimitKeys{
 constexpr std::array<std::string_view, 3> kPinentryKeys{"program", "tty", "timeout"};
 constexpr std::array<std::string_view, 7> kCheckpointKeys{"signer",  "key",  "origin",  "directory",
                                                           "anchors", "file", "interval"};
+constexpr std::array<std::string_view, 1> kAttestationKeys{"ca"};
 constexpr std::array<std::string_view, 3> kSigners{"process", "key", "off"};
 constexpr std::array<std::string_view, 4> kSinkKeys{"name", "kind", "path", "backfill"};
 constexpr std::array<std::string_view, 10> kModuleKeys{"name",      "path",  "environment", "init-args",
@@ -98,12 +99,12 @@ void read_pinentry(ConfigFault& fault, const toml::value& value, PinentrySetting
   table.read("timeout", pinentry.timeout);
 }
 
-void read_anchors(TableReader& table, CheckpointConfig& checkpoint) {
+void read_paths(TableReader& table, std::string_view key, std::vector<fs::path>& out) {
   std::vector<std::string> paths;
-  table.read("anchors", paths);
+  table.read(key, paths);
   for (const std::string& path : paths) {
-    if (!path.starts_with('/')) table.fail("anchors", "must be absolute paths: \"" + path + "\" is none.");
-    checkpoint.anchors.emplace_back(path);
+    if (!path.starts_with('/')) table.fail(key, "must be absolute paths: \"" + path + "\" is none.");
+    out.emplace_back(path);
   }
 }
 
@@ -124,12 +125,17 @@ void read_checkpoint(ConfigFault& fault, const toml::value& value, CheckpointCon
   table.read("file", file);
   if (table.has("directory")) checkpoint.directory = directory;
   if (table.has("file")) checkpoint.file = file;
-  read_anchors(table, checkpoint);
+  read_paths(table, "anchors", checkpoint.anchors);
   table.read("interval", checkpoint.interval);
   if (checkpoint.interval < std::chrono::seconds(1)) table.fail("interval", "must be at least \"1s\".");
   const bool goes_somewhere = !checkpoint.anchors.empty() || checkpoint.file;
   if (checkpoint.signer == Signer::Off && goes_somewhere)
     table.fail("signer", "is \"off\": without checkpoints there is nothing for anchors and file.");
+}
+
+void read_attestation(ConfigFault& fault, const toml::value& value, AttestationConfig& attestation) {
+  TableReader table(fault, value, "attestation", kAttestationKeys);
+  read_paths(table, "ca", attestation.ca);
 }
 
 void read_deadlines(ConfigFault& fault, const toml::value& value, Deadlines& deadlines) {
@@ -237,6 +243,8 @@ Config read_root(ConfigFault& fault, const toml::value& value) {
   root.sub_table("pinentry", [&](const toml::value& inner) { read_pinentry(fault, inner, config.pinentry); });
   root.sub_table("checkpoint",
                  [&](const toml::value& inner) { read_checkpoint(fault, inner, config.checkpoint); });
+  root.sub_table("attestation",
+                 [&](const toml::value& inner) { read_attestation(fault, inner, config.attestation); });
   root.each_table("sink", [&](const toml::value& inner) { read_sink(fault, inner, config); });
   root.each_table("module", [&](const toml::value& inner) { read_module(fault, inner, config); });
   return config;
@@ -248,6 +256,9 @@ Result<void> check_system_files(const fs::path& file, const Config& config) {
   for (const ModuleConfig& module : config.modules)
     if (Result<void> owned = check_root_owned(module.path, "the module " + module.name); !owned)
       return Error(ErrorName::FileFault, file.string() + ": module.path: " + owned.error().message);
+  for (const fs::path& ca : config.attestation.ca)
+    if (Result<void> owned = check_root_owned(ca, "the CA of attestations"); !owned)
+      return Error(ErrorName::FileFault, file.string() + ": attestation.ca: " + owned.error().message);
   // What asks the person whether to sign must be as trusted as what signs.
   std::error_code absent;
   if (!fs::exists(config.pinentry.program, absent)) return {};
@@ -296,6 +307,7 @@ std::vector<std::string> known_config_keys() {
   add("limits", kLimitKeys);
   add("pinentry", kPinentryKeys);
   add("checkpoint", kCheckpointKeys);
+  add("attestation", kAttestationKeys);
   add("sink", kSinkKeys);
   add("module", kModuleKeys);
   add("module.deadlines", kDeadlineKeys);

@@ -38,6 +38,11 @@ struct PolicyKey {
   // "digest", …); of generate and enrol the uses that it is to have; of retire those that it has.
   std::vector<std::string> uses;
   bool touch_required = false;  // its token asks for a touch at each signature
+  // What its token's maker says of it, verified (of an enrolled key: when it was enrolled).
+  std::optional<KeyAttestation> attestation;
+  std::string no_attestation;  // where there is none: why, a sentence; empty: nobody knows
+  // Generate, before there is a key: limits on the attestation are held when it is made.
+  bool to_be_made = false;
 };
 
 struct PolicyToken {

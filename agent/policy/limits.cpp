@@ -28,7 +28,7 @@ constexpr std::array<RuleKey, 6> kSelectorKeys{{
     {"role", has_repository, "concerns no role"},
 }};
 
-constexpr std::array<RuleKey, 15> kLimitKeys{{
+constexpr std::array<RuleKey, 19> kLimitKeys{{
     {"expires-at-least", has_expiry, "signs nothing that expires"},
     {"expires-at-most", has_expiry, "signs nothing that expires"},
     {"versions-per-hour", has_metadata, "signs no metadata"},
@@ -38,6 +38,10 @@ constexpr std::array<RuleKey, 15> kLimitKeys{{
     {"least-threshold", has_metadata, "signs no metadata"},
     {"least-root-keys", has_metadata, "signs no metadata"},
     {"refused-algorithms", has_key, "concerns no key"},
+    {"attestation", has_key, "concerns no key"},
+    {"least-firmware", has_key, "concerns no key"},
+    {"touch-policies", has_key, "concerns no key"},
+    {"pin-policies", has_key, "concerns no key"},
     {"shared-keys", has_metadata, "signs no metadata"},
     {"approvals", has_metadata, "signs no metadata"},
     {"approvers", has_metadata, "signs no metadata"},
@@ -169,6 +173,39 @@ void check_algorithm(const PolicyLimits& limits, const PolicyRequest& request, F
                                   ", which is refused"});
 }
 
+template <typename Policy>
+void check_one_of(const char* key, const char* which, const std::vector<Policy>& allowed, Policy present,
+                  Findings& findings) {
+  if (allowed.empty() || std::find(allowed.begin(), allowed.end(), present) != allowed.end()) return;
+  std::string list;
+  for (const Policy one : allowed) list += (list.empty() ? "" : ", ") + std::string(to_string(one));
+  findings.push_back({key, std::string("the key's ") + which + " policy is " +
+                               std::string(to_string(present)) + ", and allowed is: " + list});
+}
+
+void check_attestation(const PolicyLimits& limits, const PolicyRequest& request, Findings& findings) {
+  const char* const first = limits.attestation               ? "attestation"
+                            : limits.least_firmware          ? "least-firmware"
+                            : !limits.touch_policies.empty() ? "touch-policies"
+                            : !limits.pin_policies.empty()   ? "pin-policies"
+                                                             : nullptr;
+  if (first == nullptr || (request.key && request.key->to_be_made)) return;
+  if (!request.key || !request.key->attestation) {
+    const std::string why = request.key ? request.key->no_attestation : std::string();
+    return findings.push_back(
+        {first,
+         "the key has no attestation that this agent verified" + (why.empty() ? why : " (" + why + ")"),
+         true});
+  }
+  const KeyAttestation& facts = *request.key->attestation;
+  if (limits.least_firmware && facts.firmware < *limits.least_firmware)
+    findings.push_back({"least-firmware", "its token has firmware " + to_string(facts.firmware) +
+                                              ", and at least " + to_string(*limits.least_firmware) +
+                                              " is needed"});
+  check_one_of("touch-policies", "touch", limits.touch_policies, facts.touch, findings);
+  check_one_of("pin-policies", "PIN", limits.pin_policies, facts.pin, findings);
+}
+
 }  // namespace
 
 std::span<const RuleKey> selector_keys() {
@@ -199,6 +236,7 @@ std::vector<BrokenLimit> broken_limits(const PolicyLimits& limits, const PolicyR
   check_thresholds(limits, request, findings);
   check_root_keys(limits, request, findings);
   check_algorithm(limits, request, findings);
+  check_attestation(limits, request, findings);
   return findings;
 }
 

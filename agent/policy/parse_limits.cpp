@@ -10,6 +10,7 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr std::array<std::string_view, 2> kAttestations{"any", "required"};
 constexpr std::array<std::string_view, 2> kConfirms{"none", "person"};
 constexpr seconds kShortestExpiry{60};
 constexpr seconds kLongestExpiry = std::chrono::days(36500);
@@ -62,6 +63,33 @@ void read_thresholds(PolicyTable& table, PolicyLimits& limits) {
       table.fail(kKey, good.error().message);
     limits.least_threshold[role] = least.as_integer();
   }
+}
+
+template <typename Policy, typename Parse>
+void read_policies(PolicyTable& table, std::string_view key, Parse parse, std::string_view known,
+                   std::vector<Policy>& out) {
+  table.each_text(key, [&](const std::string& text, const toml::value& where) {
+    if (const std::optional<Policy> policy = parse(text)) return out.push_back(*policy);
+    table.fail(where, key, "\"" + text + "\" is none. There is: " + std::string(known) + ".");
+  });
+}
+
+void read_attestation(PolicyTable& table, PolicyLimits& limits) {
+  std::string attestation = "any";
+  table.one_of("attestation", attestation, kAttestations);
+  limits.attestation = attestation == "required";
+  std::string firmware;
+  table.read("least-firmware", firmware);
+  if (const toml::value* value = table.find("least-firmware"); value != nullptr && value->is_string()) {
+    limits.least_firmware = parse_firmware_version(firmware);
+    if (!limits.least_firmware)
+      table.fail("least-firmware", "\"" + firmware +
+                                       "\" is no version of a firmware. Write it as \"5.7\" or "
+                                       "\"5.7.1\".");
+  }
+  read_policies(table, "touch-policies", parse_touch_policy, "never, always, cached", limits.touch_policies);
+  read_policies(table, "pin-policies", parse_pin_policy, "never, once, always, match-once, match-always",
+                limits.pin_policies);
 }
 
 void read_shared_keys(PolicyTable& table, PolicyRule& rule) {
@@ -130,6 +158,7 @@ void read_limits(PolicyTable& table, PolicyRule& rule, const Policy& policy) {
   read_thresholds(table, limits);
   limits.least_root_keys = table.number("least-root-keys", 1, kMostKeys);
   table.algorithms("refused-algorithms", limits.refused_algorithms);
+  read_attestation(table, limits);
   read_shared_keys(table, rule);
   read_needs(table, rule, policy);
   check_limits_fit(table, rule);

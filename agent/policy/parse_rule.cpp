@@ -11,7 +11,7 @@
 namespace signet {
 namespace {
 
-constexpr std::array<std::string_view, 31> kRuleKeys{"name",
+constexpr std::array<std::string_view, 35> kRuleKeys{"name",
                                                      "effect",
                                                      "anyone",
                                                      "user",
@@ -36,6 +36,10 @@ constexpr std::array<std::string_view, 31> kRuleKeys{"name",
                                                      "least-threshold",
                                                      "least-root-keys",
                                                      "refused-algorithms",
+                                                     "attestation",
+                                                     "least-firmware",
+                                                     "touch-policies",
+                                                     "pin-policies",
                                                      "shared-keys",
                                                      "approvals",
                                                      "approvers",

@@ -17,6 +17,7 @@
 #include "agent/policy/action.h"
 #include "agent/policy/glob.h"
 #include "agent/policy/week_hours.h"
+#include "protocol/key_attestation.h"
 #include "protocol/public_key.h"
 
 namespace signet {
@@ -80,6 +81,10 @@ struct PolicyLimits {
   std::map<std::string, std::int64_t> least_threshold;  // by role
   std::optional<std::int64_t> least_root_keys;
   std::vector<KeyAlgorithm> refused_algorithms;
+  bool attestation = false;  // the key must have one; each of the following asks for one too
+  std::optional<FirmwareVersion> least_firmware;
+  std::vector<TouchPolicy> touch_policies;
+  std::vector<PinPolicy> pin_policies;
 };
 
 // What is needed besides, when the limits hold.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/policy/accounts.h"
+#include "agent/service/key_attestation_record.h"
 #include "agent/service/parameters.h"
 
 namespace signet {
@@ -13,6 +14,20 @@ using boost::asio::awaitable;
 Error denied(const std::string& rule, std::string message) {
   boost::json::object parameters{{"rule", rule}};
   return {ErrorName::PolicyDenied, std::move(message), std::move(parameters)};
+}
+
+// For whoever is asked whether to enrol the key.
+std::string attestation_text(const PolicyKey& key) {
+  if (key.to_be_made) return "";
+  if (!key.attestation) return "\nNo attestation: what is said of the key is its module's own word.";
+  const KeyAttestation& facts = *key.attestation;
+  std::string text = "\nAttested: made on a YubiKey";
+  if (facts.serial) text += " " + std::to_string(*facts.serial);
+  text += ", firmware " + to_string(facts.firmware) + "; touch: " + std::string(to_string(facts.touch)) +
+          ", PIN: " + std::string(to_string(facts.pin));
+  if (const std::string weakness = known_weakness(facts.firmware, key.algorithm); !weakness.empty())
+    text += "\nWARNING: " + weakness;
+  return text;
 }
 
 }  // namespace
@@ -33,6 +48,8 @@ PolicyKey policy_key(const LedgerKey& key) {
   // What the ledger holds was a KeyAlgorithm when it was enrolled.
   if (const auto algorithm = parse_key_algorithm(key.algorithm)) facts.algorithm = *algorithm;
   facts.uses = key.uses;
+  facts.attestation = attestation_facts(key);
+  facts.touch_required = facts.attestation && facts.attestation->touch == TouchPolicy::Always;
   return facts;
 }
 
@@ -175,6 +192,7 @@ awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action act
   confirmation.details = "Algorithm: " + std::string(to_string(key.algorithm)) + "; for:";
   for (const std::string& use : key.uses) confirmation.details += " " + use;
   confirmation.details += "\nToken: " + token.label + " (serial number " + token.serial + ")";
+  if (action != Action::Retire) confirmation.details += attestation_text(key);
   request.key = std::move(key);
   request.token = std::move(token);
   const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));

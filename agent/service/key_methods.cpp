@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "agent/service/attesting.h"
 #include "agent/service/authorisation.h"
+#include "agent/service/key_attestation_record.h"
 #include "agent/service/key_rules.h"
 #include "agent/service/methods.h"
 #include "agent/service/parameters.h"
@@ -14,6 +16,15 @@ namespace {
 
 using boost::asio::awaitable;
 using Reply = Result<boost::json::object>;
+
+Error no_attestation(const LedgerKey& key) {
+  return {
+      ErrorName::NotFound,
+      "The key " + key.name +
+          " was enrolled without an attestation: what is known of it is its module's own word. If its token "
+          "can attest it, retire the key and enrol it anew with --attestation.",
+      {{"kind", "attestation"}, {"name", key.name}}};
+}
 
 // Holds a key's name while a token makes the key, so that two calls cannot make two keys for one name.
 class NameClaim {
@@ -75,9 +86,20 @@ Result<LedgerKey> describe_key(const KeyRequest& request, const FoundKey& found)
 }
 
 // A key that Signet may sign with, as it would be enrolled.
-Result<LedgerKey> enrolable(const KeyRequest& request, const FoundKey& found) {
+Result<LedgerKey> enrolable(const KeyRequest& request, const FoundKey& found, const Attested& attested) {
   if (const auto kept = check_evidence(request.name, found.evidence); !kept) return kept.error();
-  return describe_key(request, found);
+  auto entry = describe_key(request, found);
+  if (entry && attested.verified) {
+    const auto stored = to_ledger(*attested.verified, entry->created);
+    entry->evidence[kAttestationMember] = stored;
+  }
+  return entry;
+}
+
+PolicyKey policy_key(const LedgerKey& entry, const Attested& attested) {
+  PolicyKey facts = policy_key(entry);
+  facts.no_attestation = attested.why_not;
+  return facts;
 }
 
 awaitable<Reply> enrol(ServiceState& state, Ledger& ledger, LedgerKey entry, Peer peer) {
@@ -87,6 +109,23 @@ awaitable<Reply> enrol(ServiceState& state, Ledger& ledger, LedgerKey entry, Pee
   boost::json::object reply{{"key", to_json(entry, state.tokens)}};
   state.keys.put(std::move(entry));
   co_return reply;
+}
+
+// The key that was made is held against what the policy asks of keys, which could not be known before.
+awaitable<Result<LedgerKey>> examine_made_key(ServiceState& state, Peer peer, KeyRequest request,
+                                              FoundKey found) {
+  AttestationOffer nothing;
+  const auto attested = co_await attest_key(state, found, request.name, std::move(nothing));
+  if (!attested) co_return attested.error();
+  auto entry = enrolable(request, found, *attested);
+  if (!entry) co_return entry.error();
+  PolicyRequest asked = policy_request(peer, Action::Generate);
+  asked.key = policy_key(*entry, *attested);
+  asked.token = policy_token(*entry);
+  // A person agreed already, and nothing but the key's facts is new.
+  const auto verdict = judge(state.policy->policy, asked);
+  if (!verdict) co_return verdict.error();
+  co_return entry;
 }
 
 awaitable<Reply> generate_key(ServiceState& state, Call call) {
@@ -114,6 +153,7 @@ awaitable<Reply> generate_key(ServiceState& state, Call call) {
   facts.name = request->name;
   facts.algorithm = *algorithm;
   facts.uses = request->uses;
+  facts.to_be_made = true;
   const std::string question = "Generate the key " + request->name + "?";
   const auto allowed = co_await authorise_key(state, call.peer, Action::Generate, std::move(facts),
                                               policy_token(*found_token), question);
@@ -127,7 +167,7 @@ awaitable<Reply> generate_key(ServiceState& state, Call call) {
   auto found = co_await state.tokens.generate(std::move(generate));
   if (!found) co_return found.error();
   const std::string uri = found->uri;
-  auto entry = enrolable(*request, *found);
+  auto entry = co_await examine_made_key(state, call.peer, *request, std::move(*found));
   Reply reply = entry.has_error() ? Reply(entry.error()) : Reply(boost::json::object());
   if (entry) reply = co_await enrol(state, **ledger, std::move(*entry), call.peer);
   if (reply) co_return reply;
@@ -145,14 +185,18 @@ awaitable<Reply> enrol_key(ServiceState& state, Call call) {
   if (!request) co_return request.error();
   auto uri = text_parameter(call.parameters, "uri");
   if (!uri) co_return uri.error();
+  auto offer = attestation_offer(call.parameters);
+  if (!offer) co_return offer.error();
   const auto claim = NameClaim::make(state, request->name);
   if (!claim) co_return claim.error();
   auto found = co_await state.tokens.find(std::move(*uri));
   if (!found) co_return found.error();
-  auto entry = enrolable(*request, *found);
+  const auto attested = co_await attest_key(state, *found, request->name, std::move(*offer));
+  if (!attested) co_return attested.error();
+  auto entry = enrolable(*request, *found, *attested);
   if (!entry) co_return entry.error();
   const std::string question = "Enrol the key " + entry->name + ", SHA-256 " + entry->fingerprint + "?";
-  const auto allowed = co_await authorise_key(state, call.peer, Action::Enrol, policy_key(*entry),
+  const auto allowed = co_await authorise_key(state, call.peer, Action::Enrol, policy_key(*entry, *attested),
                                               policy_token(*entry), question);
   if (!allowed) co_return allowed.error();
   co_return co_await enrol(state, **ledger, std::move(*entry), call.peer);
@@ -247,6 +291,24 @@ awaitable<Reply> show_key(ServiceState& state, Call call) {
   co_return reply;
 }
 
+awaitable<Reply> attest_key_method(ServiceState& state, Call call) {
+  const auto ledger = require_ledger(state);
+  if (!ledger) co_return ledger.error();
+  const auto name = text_parameter(call.parameters, "key");
+  if (!name) co_return name.error();
+  const KeyBook::Entry entry = state.keys.find(*name);
+  if (!entry) co_return key_not_found(*name);
+  const auto key = state.keys.public_key(*entry);
+  if (!key) co_return key.error();
+  AttestationPems pems = attestation_pems(*entry);
+  if (pems.certificate.empty()) co_return no_attestation(*entry);
+  boost::json::object reply{{"key", to_json(*entry, state.tokens)},
+                            {"pem", key->pem()},
+                            {"attestation", std::move(pems.certificate)},
+                            {"chain", boost::json::array(pems.chain.begin(), pems.chain.end())}};
+  co_return reply;
+}
+
 awaitable<Reply> retire_key(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
@@ -273,6 +335,7 @@ void add_key_methods(ServiceState& state, MethodTable& table) {
   table["EnrolKey"].handler = [&state](Call call) { return enrol_key(state, call); };
   table["ListKeys"].handler = [&state](Call call) { return list_keys(state, call); };
   table["ShowKey"].handler = [&state](Call call) { return show_key(state, call); };
+  table["AttestKey"].handler = [&state](Call call) { return attest_key_method(state, call); };
   table["RetireKey"].handler = [&state](Call call) { return retire_key(state, call); };
 }
 

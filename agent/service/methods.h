@@ -14,7 +14,7 @@ void add_token_methods(ServiceState& state,
                        MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken, ResetPinBudget
 void add_watch_methods(ServiceState& state, MethodTable& table);  // Watch
 void add_key_methods(ServiceState& state,
-                     MethodTable& table);  // GenerateKey, EnrolKey, ListKeys, ShowKey, RetireKey
+                     MethodTable& table);  // GenerateKey, EnrolKey, AttestKey, ListKeys, ShowKey, RetireKey
 // AddKeyLocation, RemoveKeyLocation
 void add_key_location_methods(ServiceState& state, MethodTable& table);
 void add_repository_methods(ServiceState& state, MethodTable& table);  // Create, Adopt, Observe, List

@@ -3,6 +3,7 @@
 #include <boost/json/array.hpp>
 
 #include "agent/policy/accounts.h"
+#include "agent/service/authorisation.h"
 #include "agent/service/parameters.h"
 #include "protocol/metadata_time.h"
 
@@ -84,29 +85,21 @@ Result<PolicyKey> read_new_key(const std::string& name, const object& question, 
   return key;
 }
 
-PolicyKey known_key(const LedgerKey& known) {
-  PolicyKey key;
-  key.name = known.name;
-  key.fingerprint = known.fingerprint;
-  if (const Result<KeyAlgorithm> algorithm = parse_key_algorithm(known.algorithm)) key.algorithm = *algorithm;
-  key.uses = known.uses;
-  return key;
-}
-
 Result<void> read_key(const object& question, const KeyBook& keys, PolicyRequest& request) {
   const auto name = optional_text(question, "key");
   if (!name) return name.error();
   const auto use = optional_text(question, "use");
   if (!use) return use.error();
+  const bool touch_given = present(question, "touch") != nullptr;
   const auto touch = flag_parameter(question, "touch");
   if (!touch) return touch.error();
   if (!name->has_value()) return {};
   const KeyBook::Entry known = request.action == Action::Generate ? nullptr : keys.find(**name);
   Result<PolicyKey> key =
-      known ? Result<PolicyKey>(known_key(*known)) : read_new_key(**name, question, request.action);
+      known ? Result<PolicyKey>(policy_key(*known)) : read_new_key(**name, question, request.action);
   if (!key) return key.error();
   if (known && !request.token) request.token = PolicyToken{known->token_label, known->token_serial};
-  key->touch_required = *touch;
+  if (touch_given) key->touch_required = *touch;
   if (use->has_value())
     key->uses = {**use};
   else if (request.action == Action::SignMetadata || request.action == Action::Supersede)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "agent/service/key_attestation_record.h"
 #include "agent/service/token_signing.h"
 
 namespace signet {
@@ -89,6 +90,8 @@ boost::json::object to_json(const LedgerKey& key, const TokenService& tokens) {
   boost::json::array locations;
   locations.push_back(location_json(first_location(key), key, tokens));
   for (const LedgerKeyLocation& other : key.also) locations.push_back(location_json(other, key, tokens));
+  boost::json::object evidence = key.evidence;
+  evidence.erase(kAttestationMember);  // told in a member of its own, without its certificates
   return {{"name", key.name},
           {"uri", key.uri},
           {"algorithm", key.algorithm},
@@ -100,8 +103,9 @@ boost::json::object to_json(const LedgerKey& key, const TokenService& tokens) {
           {"tokenSerial", key.token_serial},
           {"state", key.retired ? "retired" : "active"},
           {"created", key.created},
-          {"evidence", key.evidence},
-          {"locations", std::move(locations)}};
+          {"evidence", std::move(evidence)},
+          {"locations", std::move(locations)},
+          {"attestation", attestation_json(key)}};
 }
 
 boost::json::object to_json(const RecordRow& record) {

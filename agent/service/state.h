@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "agent/attestation/attestation_roots.h"
 #include "agent/checkpoint/checkpointer.h"
 #include "agent/identity/identification.h"
 #include "agent/ledger/ledger.h"
@@ -39,6 +40,9 @@ using AskPerson = std::function<boost::asio::awaitable<Result<void>>(Confirmatio
 struct ServiceSettings {
   bool verify_every_message = false;
   std::chrono::milliseconds message_record_delay{0};  // MessageRecorder::set_delay
+  // Never null.
+  std::shared_ptr<const AttestationRoots> attestation_roots =
+      std::make_shared<AttestationRoots>(yubico_roots());
 };
 
 struct ServiceState {

@@ -1,5 +1,7 @@
 #include "agent/service/token_signing.h"
 
+#include "agent/service/key_attestation_record.h"
+
 namespace signet {
 
 TokenMechanism token_mechanism(SignatureScheme scheme) {
@@ -28,6 +30,7 @@ KeyLocation key_location(const LedgerKey& enrolled, const PublicKey& key) {
   location.spki = key.spki();
   location.algorithm = key.algorithm();
   for (const LedgerKeyLocation& other : enrolled.also) location.also.push_back(key_place(other));
+  if (const auto attested = attestation_facts(enrolled)) location.touch = attested->touch;
   return location;
 }
 
@@ -49,6 +52,8 @@ std::string_view event_kind(TokenEvent::Kind kind) {
       return "insert_token";
     case TokenEvent::Kind::Pin:
       return "pin";
+    case TokenEvent::Kind::Queued:
+      return "queued";
     case TokenEvent::Kind::Touch:
       break;
   }

@@ -67,6 +67,7 @@ HostedToken::HostedToken(asio::any_io_executor executor, std::shared_ptr<const M
       load_(std::move(load)),
       listed_(std::move(listed)),
       budget_(std::move(budget)),
+      touch_turns_(executor),
       mutex_(executor),
       login_required_(listed_.login_required) {}
 

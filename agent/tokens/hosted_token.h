@@ -15,6 +15,7 @@
 #include "agent/tokens/token_fault.h"
 #include "agent/tokens/token_login.h"
 #include "agent/tokens/token_names.h"
+#include "agent/tokens/touch.h"
 #include "agent/tokens/wait_list.h"
 
 namespace signet {
@@ -81,6 +82,9 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   const ModuleConfig& config() const { return *config_; }
   FaultContext context() const;
   LoginContext login_context() const;
+  // So long its module waits for a touch.
+  std::chrono::seconds touch_wait() const { return signet::touch_wait(pool_ ? pool_->library() : ""); }
+  TouchTurns& touch_turns() { return touch_turns_; }
   bool unlocked() const { return pool_ && pool_->usable() && logged_in_; }
   // Its host keeps failing.
   bool faulty() const { return slot_->failures() >= 3; }
@@ -123,6 +127,7 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   std::shared_ptr<PinBudget> budget_;
   std::optional<PinSource> source_;
 
+  TouchTurns touch_turns_;
   CoroutineMutex mutex_;  // over starting the host and logging in
   std::shared_ptr<SessionPool> pool_;
   bool login_required_ = true;

@@ -1,14 +1,10 @@
 #include "agent/tokens/key_use.h"
 
 #include "agent/tokens/place_choice.h"
+#include "agent/tokens/touch.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace signet {
 
@@ -19,52 +15,26 @@ using std::chrono::seconds;
 
 namespace {
 
-// A removable token that has said nothing for that long may be blinking: signatures take a YubiKey 0.1 to 0.5
-// s.
-constexpr milliseconds kSilence(1000);
-// So long a YubiKey waits for its touch.
-constexpr seconds kTouchWait(15);
 // Who waits looks that often whether anybody still wants the answer.
 constexpr milliseconds kLook(1000);
 
 // --- touch ---
 
-// A message that is sent unless the signature comes first. Shared by the call and the coroutine that sends
-// it.
-struct Reminder {
-  explicit Reminder(const asio::any_io_executor& executor) : timer(executor), told(executor) {}
-  asio::steady_timer timer;
-  bool over = false, telling = false;
-  WaitList told;
-};
-
-asio::awaitable<void> remind(std::shared_ptr<Reminder> reminder, Waiting waiting, TokenEvent event) {
-  if (reminder->over) co_return;
-  reminder->timer.expires_after(kSilence);
-  boost::system::error_code ignored;
-  co_await reminder->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  if (reminder->over) co_return;
-  reminder->telling = true;
-  co_await waiting.tell(std::move(event));
-  reminder->telling = false;
-  reminder->told.wake_all();
+bool wants_touch(const KeyLocation& key) {
+  return key.touch && *key.touch != TouchPolicy::Never;
 }
 
-asio::awaitable<void> finish(std::shared_ptr<Reminder> reminder) {
-  reminder->over = true;
-  reminder->timer.cancel();
-  while (reminder->telling) co_await reminder->told.wait();  // what it tells lives no longer than the call
-}
-
-TokenEvent touch_event(const HostedToken& token, const KeyLocation& key) {
+// Of a key that wants to be touched for sure, or of one that says nothing.
+TokenEvent touch_event(const HostedToken& token, const KeyLocation& key, bool sure, milliseconds after) {
   const TokenDescription& told = token.listed().description;
   TokenEvent event;
   event.kind = TokenEvent::Kind::Touch;
   event.token = told.name;
   event.serial = told.serial;
   event.key = key.name;
-  event.left = kTouchWait - std::chrono::duration_cast<seconds>(kSilence);
-  event.message = "Token \"" + told.name + "\" has not signed yet. If it blinks, touch it.";
+  event.left = token.touch_wait() - std::chrono::duration_cast<seconds>(after);
+  event.message = sure ? "Touch token \"" + told.name + "\" to sign with the key \"" + key.name + "\"."
+                       : "Token \"" + told.name + "\" has not signed yet. If it blinks, touch it.";
   return event;
 }
 
@@ -74,21 +44,72 @@ struct Way {
   HostedToken::Persistence persistence = HostedToken::Persistence::Full;
 };
 
+// Keys that want no touch, and tokens that cannot, need no reminder.
+bool may_want_touch(const HostedToken& token, const KeyLocation& key) {
+  return key.touch ? wants_touch(key) : token.listed().description.removable;
+}
+
 asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, const KeyUse& use, Way way,
                                                         CallLimit limit, FaultContext about,
                                                         HostedToken::Gate gate) {
   const host::Request& request = way.place == 0 ? use.request : use.others[way.place - 1];
-  if (!use.waiting.tell || !token.listed().description.removable) {
+  if (!use.waiting.tell || !may_want_touch(token, use.key)) {
     co_return co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
                                      way.persistence);
   }
   const auto executor = co_await asio::this_coro::executor;
-  const auto reminder = std::make_shared<Reminder>(executor);
-  TokenEvent event = touch_event(token, use.key);
-  asio::co_spawn(executor, remind(reminder, use.waiting, std::move(event)), asio::detached);
-  auto reply = co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
+  const bool cached = use.key.touch == TouchPolicy::Cached && token.touch_turns().touched_lately();
+  const bool sure = wants_touch(use.key) && !cached;
+  const milliseconds delay = sure ? milliseconds(0) : kSilence;
+  const auto reminder = std::make_shared<TouchReminder>(executor, use.waiting, delay);
+  HostedToken::Gate opened = [&token, &use, reminder, sure, delay,
+                              judge = std::move(gate)]() -> asio::awaitable<Result<void>> {
+    const auto open = co_await judge();
+    if (open) reminder->begun(touch_event(token, use.key, sure, delay));
+    co_return open;
+  };
+  auto reply = co_await token.perform(request, limit, std::move(about), std::move(opened), use.waiting.client,
                                       way.persistence);
-  co_await finish(reminder);
+  co_await reminder->finish();
+  co_return reply;
+}
+
+Error busy_touching(const HostedToken& token) {
+  boost::json::object parameters;
+  parameters["retryAfterMs"] = std::chrono::duration_cast<milliseconds>(token.touch_wait()).count();
+  return Error(ErrorName::Busy,
+               "Token \"" + token.listed().description.name +
+                   "\" waits for touches that others asked for. Touch it, and try again.",
+               std::move(parameters));
+}
+
+TokenEvent queued_event(const HostedToken& token, const KeyLocation& key, Clock::time_point until) {
+  TokenEvent event = touch_event(token, key, true, milliseconds(0));
+  event.kind = TokenEvent::Kind::Queued;
+  event.left = std::chrono::duration_cast<seconds>(until - Clock::now());
+  event.message = "Token \"" + event.token + "\" waits for a touch that was asked for before.";
+  return event;
+}
+
+// One signature that needs a touch at a time; the others wait here for their turn.
+asio::awaitable<Result<host::Reply>> perform_in_turn(HostedToken& token, const KeyUse& use, Way way,
+                                                     CallLimit limit, FaultContext about,
+                                                     HostedToken::Gate gate) {
+  if (!wants_touch(use.key)) {
+    co_return co_await perform_and_remind(token, use, way, limit, std::move(about), std::move(gate));
+  }
+  TouchTurns& turns = token.touch_turns();
+  const milliseconds patience = std::max(use.waiting.patience, limit.deadline);
+  const auto until = Clock::now() + patience;
+  if (turns.taken() && use.waiting.tell) {
+    TokenEvent event = queued_event(token, use.key, until);
+    co_await use.waiting.tell(std::move(event));
+  }
+  const auto turn = co_await turns.take(until);
+  // A card must not blink for somebody who has left.
+  if (!turn || (use.waiting.abandoned && use.waiting.abandoned())) co_return busy_touching(token);
+  auto reply = co_await perform_and_remind(token, use, way, limit, std::move(about), std::move(gate));
+  if (reply) turns.touched();
   co_return reply;
 }
 
@@ -112,7 +133,7 @@ asio::awaitable<Result<MadeOnToken>> try_one(const KeyUse& use, Way way, Clock::
     about.mechanism = use.mechanism;
     const CallLimit limit = sign_limit(token.config().deadlines);
     HostedToken::Gate gate = [&use, &judged] { return judge_if_stale(use, judged); };
-    auto reply = co_await perform_and_remind(token, use, way, limit, about, std::move(gate));
+    auto reply = co_await perform_in_turn(token, use, way, limit, about, std::move(gate));
     // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
     if (!reply && token.closed() && !use.registry->draining() && round < 2) continue;
     if (!reply && reply.error().name == ErrorName::TokenAbsent) {

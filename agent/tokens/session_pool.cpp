@@ -140,6 +140,7 @@ asio::awaitable<SessionPool::Opened> SessionPool::open() {
   if (auto* fault = std::get_if<host::Fault>(&connected)) co_return std::move(*fault);
   if (auto* lost = std::get_if<HostLost>(&connected)) co_return std::move(*lost);
   auto connection = std::move(std::get<std::unique_ptr<HostConnection>>(connected));
+  library_ = hello.manufacturer + " " + hello.description;
   if (hello.single_session) {
     single_session_ = true;
     most_ = 1;

@@ -90,6 +90,8 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   std::chrono::microseconds service_time() const { return service_time_.average(); }
   // What the host said of the token's slot when the newest session was opened.
   const host::SlotDescription& slot() const { return slot_; }
+  // What the module's C_GetInfo says: its maker and description.
+  const std::string& library() const { return library_; }
 
  private:
   friend class SessionLease;
@@ -120,6 +122,7 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   WaitList quiet_;
   bool paused_ = false, closed_ = false, single_session_ = false;
   host::SlotDescription slot_;
+  std::string library_;
 };
 
 }  // namespace signet

@@ -103,6 +103,7 @@ class HostTokenService : public ReloadableTokenService {
   asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
   asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   asio::awaitable<Result<FoundKey>> find(std::string uri) override;
+  asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
   using TokenService::sign;
   asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                Waiting waiting) override;
@@ -268,6 +269,28 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
     co_return reply.error();
   }
   co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
+}
+
+asio::awaitable<Result<std::vector<Bytes>>> HostTokenService::certificates(std::string uri) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  const TokenRegistry::Operation operation(registry);
+  const auto parsed = parse_token_uri(uri);
+  if (!parsed) co_return parsed.error();
+  TokenUri token_part = *parsed;
+  const auto found = co_await registry->resolve(std::move(token_part));
+  if (!found) co_return found.error();
+  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
+  const auto hosted = found->module->hosted(found->token);
+  const host::Request request{host::ListCertificatesRequest()};
+  FaultContext about = hosted->context();
+  const CallLimit limit = login_limit(hosted->config().deadlines);
+  auto reply = co_await hosted->perform(request, limit, std::move(about));
+  if (!reply) co_return reply.error();
+  std::vector<Bytes> certificates;
+  for (host::CertificateObject& object : std::get<host::ListCertificatesReply>(*reply).certificates)
+    certificates.push_back(std::move(object.der));
+  co_return certificates;
 }
 
 asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, TokenMechanism mechanism,

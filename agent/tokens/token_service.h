@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "protocol/bytes.h"
+#include "protocol/key_attestation.h"
 #include "protocol/public_key.h"
 #include "protocol/result.h"
 #include "protocol/secret.h"
@@ -71,6 +72,7 @@ struct KeyLocation : KeyPlace {
   Bytes spki;
   KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
   std::vector<KeyPlace> also;
+  std::optional<TouchPolicy> touch;  // by its attestation; nothing: not known
 
   std::size_t places() const { return also.size() + 1; }
   const KeyPlace& place(std::size_t index) const { return index == 0 ? *this : also[index - 1]; }
@@ -95,7 +97,8 @@ struct TokenEvent {
   enum class Kind {
     InsertToken,  // the token is not there
     Pin,          // it needs to be unlocked, over another connection
-    Touch,        // it has not answered for a while: it may want to be touched
+    Touch,        // it wants to be touched, or may: it has not answered for a while
+    Queued,       // it waits for a touch that another call asked for
   };
   Kind kind = Kind::InsertToken;
   std::string token, serial, key;
@@ -190,6 +193,8 @@ class TokenService {
   virtual boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) = 0;
   // The one private key that the URI names: NotFound if none, InvalidParameter if several.
   virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
+  // What is in the certificate objects of the token that the URI names: DER, as they have it.
+  virtual boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) = 0;
   // Does not verify the signature: the caller does, against the public key. TokenAbsent, PinRequired: only
   // after `waiting` has told of them, if it tells, and nobody came.
   virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,

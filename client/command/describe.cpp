@@ -104,6 +104,18 @@ object to_json(const KeyLocationInfo& location) {
           {"fault", or_null(location.fault)}};
 }
 
+object to_json(const AttestationInfo& attestation) {
+  return {{"firmware", attestation.firmware},
+          {"serial", or_null(attestation.serial)},
+          {"formFactor", or_null(attestation.form_factor)},
+          {"pinPolicy", attestation.pin_policy},
+          {"touchPolicy", attestation.touch_policy},
+          {"root", attestation.root},
+          {"rootFingerprint", attestation.root_fingerprint},
+          {"verified", attestation.verified},
+          {"warnings", to_json(attestation.warnings)}};
+}
+
 object to_json(const KeyInfo& key) {
   object json{{"name", key.name},
               {"uri", key.uri},
@@ -118,7 +130,15 @@ object to_json(const KeyInfo& key) {
               {"created", key.created},
               {"evidence", to_json(key.evidence)}};
   if (!key.locations.empty()) json["locations"] = to_json(key.locations);  // an older agent tells none
+  json["attestation"] = key.attestation ? value(to_json(*key.attestation)) : value(nullptr);
   return json;
+}
+
+object to_json(const AttestedKey& attested) {
+  return {{"key", to_json(attested.key)},
+          {"pem", attested.pem},
+          {"attestation", attested.attestation},
+          {"chain", to_json(attested.chain)}};
 }
 
 object to_json(const RoleInfo& role) {

@@ -19,6 +19,8 @@ boost::json::object to_json(const TokenInfo& token);
 boost::json::object to_json(const KeyEvidenceInfo& evidence);
 boost::json::object to_json(const KeyLocationInfo& location);
 boost::json::object to_json(const KeyInfo& key);
+boost::json::object to_json(const AttestationInfo& attestation);
+boost::json::object to_json(const AttestedKey& attested);
 boost::json::object to_json(const RoleInfo& role);
 boost::json::object to_json(const KeyDetails& details);
 boost::json::object to_json(const RepositoryInfo& repository);

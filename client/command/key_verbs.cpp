@@ -1,13 +1,15 @@
-// signet key generate | enrol | list | show | retire | forget.
+// signet key generate | enrol | list | show | retire | forget. attest_verb.cpp: attest.
 #include <boost/json/serialize.hpp>
 #include <memory>
 
+#include "client/command/attestation_text.h"
 #include "client/command/certificate_verbs.h"
 #include "client/command/describe.h"
 #include "client/command/pin_source.h"
 #include "client/command/piv_generate_verb.h"
 #include "client/command/session.h"
 #include "client/command/verbs.h"
+#include "client/file_io.h"
 
 namespace signet::client {
 namespace {
@@ -16,7 +18,7 @@ struct KeyArguments {
   std::string key, token, name, uri;
   std::string algorithm = "ecdsa-p256";
   std::vector<std::string> uses;
-  std::optional<std::string> repository, role;
+  std::optional<std::string> repository, role, attestation, intermediate;
   std::optional<std::int64_t> order, weight;
   PinOptions pin;
   PivArguments piv;
@@ -26,6 +28,7 @@ struct KeyArguments {
 const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
                                               "rsa-3072",   "rsa-4096",   "ed25519"};
 const std::vector<std::string> kUses = {"tuf", "certificate", "message", "digest", "approval", "checkpoint"};
+constexpr std::size_t kMaxCertificates = 128 * 1024;  // far more than a chain has
 constexpr std::string_view kUseHelp =
     "What the key is for: tuf (metadata), approval (of requests), checkpoint (of the ledger), message, "
     "digest, certificate; once for each. The first three exclude all others for the life of the key, but tuf "
@@ -67,8 +70,9 @@ std::string key_lines(const KeyInfo& key) {
          printable(key.token_label) + " (serial " + printable(key.token_serial) + ")\n  fingerprint  " +
          printable(key.fingerprint) + "\n  tuf id       " + printable(key.tuf_keyid) + "\n  notary id    " +
          printable(key.notary_keyid) + "\n  uri          " + printable(key.uri) + "\n  enrolled     " +
-         printable(key.created) + "\n  the token    says it is " + evidence_text(key.evidence) + "\n" +
-         location_lines(key);
+         printable(key.created) + "\n  the module   says it is " + evidence_text(key.evidence) +
+         (key.attestation ? "\n" : "; that is its own word: there is no attestation\n") +
+         attestation_lines(key) + location_lines(key);
 }
 
 Outcome key_outcome(std::string head, const KeyInfo& key) {
@@ -144,8 +148,18 @@ Result<Outcome> enrol(Session& session, const KeyArguments& arguments) {
     return usage_error("--also", "--order and --weight are of a key on several tokens: they go with --also.");
   auto agent = session.agent();
   if (!agent) return agent.error();
-  auto key =
-      session.with_pin([&] { return (*agent)->enrol_key(arguments.uri, arguments.name, arguments.uses); });
+  EnrolKeyCall call;
+  call.uri = arguments.uri;
+  call.name = arguments.name;
+  call.uses = arguments.uses;
+  for (const auto& [file, text] : {std::pair(&arguments.attestation, &call.attestation),
+                                   std::pair(&arguments.intermediate, &call.intermediate)}) {
+    if (!*file) continue;
+    auto read = read_whole_file(**file, kMaxCertificates);
+    if (!read) return read.error();
+    *text = std::move(*read);
+  }
+  auto key = session.with_pin([&] { return (*agent)->enrol_key(call); });
   if (!key) return key.error();
   return key_outcome("Key " + in_quotes(key->name) + " is enrolled.\n", *key);
 }
@@ -247,6 +261,11 @@ void add_making(Verb& group) {
       "tokens' own means: a pair of HSMs, say. Then any of its tokens signs, and one that fails is\n"
       "passed over until it works again. Given again for a token, it sets order and weight anew.\n"
       "\n"
+      "A YubiKey attests its keys. ykcs11 offers that by itself; with another module hand in what\n"
+      "  ykman piv keys attest 9c attestation.pem\n"
+      "  ykman piv certificates export f9 intermediate.pem\n"
+      "write.\n"
+      "\n"
       "Examples:\n"
       "  signet key enrol 'pkcs11:token=YubiKey%20PIV%20%2315835999;id=%02;type=private' \\\n"
       "      --name release --use tuf\n"
@@ -259,6 +278,10 @@ void add_making(Verb& group) {
                     "0 to 99: of the tokens that work, those of the lowest order sign. Without it 0.");
   enrol_verb.option("--weight", "N", &enrolled->weight,
                     "1 to 100: the token's part of the load among those of its order. Without it 1.");
+  enrol_verb.option("--attestation", "FILE", &enrolled->attestation,
+                    "The token's certificate for this key (PEM): what \"ykman piv keys attest\" writes.");
+  enrol_verb.option("--intermediate", "FILE", &enrolled->intermediate,
+                    "The certificates between that and its root (PEM): of a YubiKey that of slot f9.");
   enrol_verb.run([enrolled](Session& session) { return enrol(session, *enrolled); });
 }
 
@@ -292,9 +315,10 @@ void add_looking(Verb& group) {
 }  // namespace
 
 void add_key_verbs(Verb& root) {
-  Verb group = root.group("key", "Make, enrol, list, show, certify, retire and forget keys.");
+  Verb group = root.group("key", "Make, enrol, list, show, attest, certify, retire and forget keys.");
   add_making(group);
   add_looking(group);
+  add_attest_verb(group);
   add_certificate_verbs(group);
   auto retired = std::make_shared<KeyArguments>();
   Verb retire_verb =

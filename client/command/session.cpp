@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 #include "client/command/pin_prompt.h"
 
@@ -19,6 +22,11 @@ ConnectOptions connect_options(const GlobalOptions& globals) {
   return options;
 }
 
+bool rewritable(int descriptor) {
+  const char* const terminal = std::getenv("TERM");
+  return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
 std::string text_parameter(const Error& error, std::string_view name) {
   const auto* value = error.parameters.if_contains(boost::json::string_view(name.data(), name.size()));
   if (value == nullptr || !value->is_string()) return {};
@@ -32,7 +40,8 @@ Session::Session(const GlobalOptions& globals)
       options_(connect_options(globals)),
       interactive_(::isatty(STDERR_FILENO) != 0 && terminal_present()),
       paint_(color_wanted(STDOUT_FILENO, globals.no_color)),
-      paint_notes_(color_wanted(STDERR_FILENO, globals.no_color)) {
+      paint_notes_(color_wanted(STDERR_FILENO, globals.no_color)),
+      counts_down_(!globals.json && rewritable(STDERR_FILENO)) {
   options_.on_warning = [this](const std::string& text) { note(Color::Notice, text); };
 }
 
@@ -56,10 +65,21 @@ void Session::note(Color color, std::string_view text) const {
 
 EventCallback Session::events(Waiting waiting) {
   if (waiting == Waiting::No || (waiting == Waiting::IfInteractive && !interactive_)) return {};
-  return [this](const Event& event) { return on_event(event); };
+  // Gone with the callback, which lives as long as its call.
+  const auto countdown = std::make_shared<Countdown>([](const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
+  });
+  return [this, countdown](const Event& event) { return on_event(event, *countdown); };
 }
 
-bool Session::on_event(const Event& event) {
+bool Session::on_event(const Event& event, Countdown& countdown) {
+  countdown.stop();
+  if (event.kind == "touch" && event.seconds && counts_down_) {
+    countdown.start(paint_notes_(Color::Notice, printable(event.message)),
+                    std::chrono::seconds(std::clamp<std::int64_t>(*event.seconds, 0, 3600)));
+    return true;
+  }
   note(Color::Notice, event.message);
   if (event.kind != "pin" || !event.token || !interactive_) return true;
   auto unlocked = ask_and_unlock(*event.token);

@@ -8,6 +8,7 @@
 
 #include "client/command/command_line.h"
 #include "client/command/console.h"
+#include "client/command/countdown.h"
 #include "client/command/pin_source.h"
 #include "client/signet.h"
 #include "protocol/result.h"
@@ -35,8 +36,9 @@ class Session {
   // A line for people, on standard error, at once.
   void note(Color color, std::string_view text) const;
 
-  // Prints events as they come, and asks for the PIN of a token that waits for one. Empty where nobody is to
-  // be waited for: calls then fail at once where a person is needed.
+  // Prints events as they come (a touch with a countdown, where that can be shown), and asks for the PIN of a
+  // token that waits for one. Empty where nobody is to be waited for: calls then fail at once where a person
+  // is needed.
   EventCallback events(Waiting waiting);
 
   // The PIN of `options`, else the one that a person types, else PinRequired.
@@ -60,7 +62,7 @@ class Session {
 
  private:
   Result<void> ask_and_unlock(const std::string& token);
-  bool on_event(const Event& event);
+  bool on_event(const Event& event, Countdown& countdown);
 
   GlobalOptions globals_;
   ConnectOptions options_;
@@ -69,6 +71,7 @@ class Session {
   bool interactive_;
   Paint paint_;        // for standard output
   Paint paint_notes_;  // for standard error
+  bool counts_down_;   // standard error is a terminal that can rewrite a line, and is for people
 };
 
 }  // namespace signet::client

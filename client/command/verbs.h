@@ -16,6 +16,8 @@ void add_request_verbs(Verb& root);     // request …
 void add_ledger_verbs(Verb& root);      // ledger …
 void add_call_verb(Verb& root);         // call
 
+void add_attest_verb(Verb& group);  // key attest
+
 inline void add_verbs(Verb root) {
   add_agent_verbs(root);
   add_token_verbs(root);

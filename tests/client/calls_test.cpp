@@ -83,7 +83,11 @@ TEST_CASE("keys: members that a newer agent adds are ignored") {
   CHECK(key->uses == std::vector<std::string>{"tuf"});
   CHECK(recorder.parameters() ==
         boost::json::parse(R"({"token":"t","name":"a","algorithm":"ed25519","uses":["tuf"],"pin":null})"));
-  REQUIRE(client.enrol_key("pkcs11:", "b", {"message", "digest"}));
+  EnrolKeyCall enrol;
+  enrol.uri = "pkcs11:";
+  enrol.name = "b";
+  enrol.uses = {"message", "digest"};
+  REQUIRE(client.enrol_key(enrol));
   CHECK(recorder.parameters() ==
         boost::json::parse(R"({"uri":"pkcs11:","name":"b","uses":["message","digest"]})"));
 }

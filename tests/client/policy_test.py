@@ -63,7 +63,7 @@ class Explain(CommandTest):
     def test_the_question_has_what_was_given_and_nothing_else(self):
         agent = self.agent(ExplainPolicy={"verdict": VERDICT, "rules": []})
         self.run_signet("policy", "explain", "--action", "unlock")
-        self.assertEqual(agent.calls[-1], ("ExplainPolicy", {"question": {"action": "unlock", "touch": False}}))
+        self.assertEqual(agent.calls[-1], ("ExplainPolicy", {"question": {"action": "unlock"}}))
         self.run_signet("policy", "explain", "--as", "alice", "--action", "sign-metadata", "--key", "k", "--algorithm",
                         "ed25519", "--use", "tuf", "--touch", "--token", "t", "--repository", "a.example/b", "--role",
                         "root", "--at", "2026-11-22T08:00:00Z", "--issuer", "github", "--claim", "repository=org/app",

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from agent_fixture import Agent
+from agent_fixture import PERMISSIVE_POLICY, Agent
 from varlink_client import Varlink, VarlinkError
 
 from emulated_yubikey.harness import CardSpec, PcscdWithCards
@@ -19,16 +19,17 @@ MODULES = {"ykcs11": _LIBRARIES / "libykcs11.so", "opensc": _LIBRARIES / "opensc
 
 
 def configuration(module: str, bench: PcscdWithCards, extra: str = "") -> str:
-    """An agent with that one module, which sees the bench's cards and no others."""
+    """An agent with that one module, which sees the bench's cards and no others, and believes their attestations."""
     environment = ", ".join(f'{name} = "{value}"' for name, value in bench.environment.items())
-    return (f'[agent]\ndiscover-modules = false\n[[module]]\nname = "{module}"\npath = "{MODULES[module]}"\n'
+    return (f'[agent]\ndiscover-modules = false\n[attestation]\nca = ["{bench.attestation_root}"]\n[[module]]\nname = "{module}"\npath = "{MODULES[module]}"\n'
             f"environment = {{ {environment} }}\n{extra}")
 
 
 class CardAgent:
     """An agent, its cards, and keys on them that it may sign messages with. `udev`: it hears from the cards' udev."""
 
-    def __init__(self, module: str, *cards: CardSpec, extra: str = "", udev: bool = True) -> None:
+    def __init__(self, module: str, *cards: CardSpec, extra: str = "", udev: bool = True,
+                 policy: str = PERMISSIVE_POLICY) -> None:
         self.module = module
         self._scratch = tempfile.TemporaryDirectory(prefix="signet-test-")
         self.directory = Path(self._scratch.name)
@@ -37,7 +38,8 @@ class CardAgent:
         # The sanitizers' runtime wants to be loaded first.
         udev = udev and not os.environ.get("SIGNET_SANITIZE")
         listening = [f"{name}={value}" for name, value in self.bench.udev_environment.items()] if udev else []
-        self.agent = Agent(self.directory, configuration(module, self.bench, extra), command=("env", *listening))
+        self.agent = Agent(self.directory, configuration(module, self.bench, extra), command=("env", *listening),
+                           policy=policy)
         self.publics: dict[str, Path] = {}
 
     def start(self) -> None:
@@ -78,12 +80,15 @@ class CardAgent:
         public.write_text(self.control("make-key", card=card, slot=slot, algorithm=algorithm, **policies)["pem"])
         self.publics[f"{card}-{slot}"] = public
 
-    def enrol(self, card: str, slot: str, use: str = "message") -> str:
-        """The key's name: "alice-9a"."""
+    def uri(self, card: str, slot: str) -> str:
         identifier = {"9a": "01", "9c": "02", "9d": "03", "9e": "04", "82": "05"}[slot]
         token = next(token for token in self.tokens() if token["name"] == self.token_of(card))
+        return f"{token['uri']};id=%{identifier};type=private"
+
+    def enrol(self, card: str, slot: str, use: str = "message", **attestation: str) -> str:
+        """The key's name: "alice-9a"."""
         name = f"{card}-{slot}"
-        self.call("EnrolKey", uri=f"{token['uri']};id=%{identifier};type=private", name=name, uses=[use])
+        self.call("EnrolKey", uri=self.uri(card, slot), name=name, uses=[use], **attestation)
         return name
 
     def unlock(self, card: str, pin: str = PIN) -> None:

@@ -55,6 +55,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(DestroyKeyRequest{{1, 2}});
   all.emplace_back(InitTokenRequest{77, {"old", "1"}, secret("so-pin"), "new"});
   all.emplace_back(InitPinRequest{77, {"old", "1"}, secret("so-pin"), secret("pin")});
+  all.emplace_back(ListCertificatesRequest{});
   return all;
 }
 
@@ -71,6 +72,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(DestroyKeyReply{});
   all.emplace_back(InitTokenReply{full_slot()});
   all.emplace_back(InitPinReply{full_slot()});
+  all.emplace_back(ListCertificatesReply{{{{0x30, 0}, {1}, "label"}, CertificateObject{}}, 3});
   return all;
 }
 
@@ -219,9 +221,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 12}}).has_value());
+  CHECK_FALSE(header({{5, 13}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x8c}}).has_value());
+  CHECK_FALSE(header({{5, 0x8d}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
@@ -306,7 +308,7 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(12) == "?");
+  CHECK(frame_type_name(13) == "?");
 }
 
 }  // namespace

@@ -142,11 +142,13 @@ path = "/usr/lib/two.so"
 TEST_CASE("a bad configuration names its file, line and key, and what to write") {
   const BadCase bad = GENERATE(values<BadCase>({
       {"[agent]\n\nsokcet = \"/x\"\n", "signet.toml:3: agent.sokcet: ", "There is: mode, socket"},
-      {"[agnet]\n", "signet.toml:1: agnet: ", "agent, log, limits, pinentry, checkpoint, sink, module"},
+      {"[agnet]\n",
+       "signet.toml:1: agnet: ", "agent, log, limits, pinentry, checkpoint, attestation, sink, module"},
       {"[checkpoint]\nsigner = \"nobody\"\n", "signet.toml:2: checkpoint.signer: ", "process, key, off"},
       {"[checkpoint]\nsigner = \"key\"\n", "signet.toml:1: checkpoint.key: ", "goes with signer"},
       {"[checkpoint]\nkey = \"log\"\n", "signet.toml:2: checkpoint.key: ", "goes with signer"},
       {"[checkpoint]\norigin = \"my log\"\n", "signet.toml:2: checkpoint.origin: ", "without spaces"},
+      {"[attestation]\nca = [\"here\"]\n", "signet.toml:2: attestation.ca: ", "absolute"},
       {"[checkpoint]\nanchors = [\"here\"]\n", "signet.toml:2: checkpoint.anchors: ", "absolute"},
       {"[checkpoint]\ninterval = \"900ms\"\n", "signet.toml:2: checkpoint.interval: ", "at least"},
       {"[checkpoint]\nsigner = \"off\"\nfile = \"/x\"\n",

@@ -155,6 +155,12 @@ std::string SoftwareTokens::replicate(const std::string& uri, const std::string&
   return copy.uri;
 }
 
+awaitable<Result<std::vector<Bytes>>> SoftwareTokens::certificates(std::string uri) {
+  const auto found = by_uri_.find(uri);
+  if (!certificate_objects) co_return std::vector<Bytes>();
+  co_return certificate_objects(found == by_uri_.end() ? nullptr : &found->second);
+}
+
 // Nothing ever changes here.
 awaitable<std::uint64_t> SoftwareTokens::changed(std::uint64_t seen, std::chrono::milliseconds at_most) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, at_most);
