@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import tempfile
 import unittest
 from dataclasses import dataclass
@@ -184,8 +185,8 @@ class YubikeyPage(unittest.TestCase):
         """What a person with real YubiKeys need not configure: their pcscd, their CA, and who clicks on OK."""
         variables = ", ".join(f'{name} = "{value}"' for name, value in self.bench.environment.items())
         with open(self.home / ".config/signet/signet.toml", "a") as config:
-            config.write(f'environment = {{ {variables} }}\n[pinentry]\nprogram = "{self.pinentry}"\n')
-        (self.home / "yubico-piv-ca.pem").write_bytes(self.bench.attestation_root.read_bytes())
+            config.write(f'environment = {{ {variables} }}\n[pinentry]\nprogram = "{self.pinentry}"\n'
+                         f'[attestation]\nca = ["{self.bench.attestation_root}"]\n')
 
     def _wait_for_agent(self) -> None:
         self.person.types("until signet status >/dev/null 2>&1; do sleep 0.1; done")
@@ -200,13 +201,20 @@ class YubikeyPage(unittest.TestCase):
         self.assertEqual(len(root["signatures"]), 2)
         self.assertEqual(root["signed"]["roles"]["root"]["threshold"], 2)
         self.assertEqual(len(root["signed"]["roles"]["root"]["keyids"]), 3)
-        # The agent asked for each key that it enrolled, and for each signature of the root, and for nothing else.
+        # The agent asked for each key that it enrolled, and for nothing that a touch agreed to.
         asked = Path(f"{self.pinentry}.asked").read_text().splitlines()
-        self.assertEqual([question.split("%")[0].split(" the key ")[0][:11] for question in asked],
-                         ["Enrol", "Enrol", "Enrol", "Sign root 1", "Sign root 1"])
+        self.assertEqual([question for question in asked if "Enrol the key" not in question], [])
+        self.assertEqual(len(asked), 3)
+        for question in asked:
+            self.assertIn("Attested", question)
         for card in ("day", "safe"):
             outcomes = [use["outcome"] for use in self.bench.control("diary", card=card)["pin_uses"]]
             self.assertEqual(set(outcomes), {"accepted"})
+        # Nobody's word but openssl's that the safe's key signed: two keys, two cards.
+        export = self.home / "root-alice-attestation"
+        done = subprocess.run(["openssl", "x509", "-in", export / "attestation.pem", "-noout", "-pubkey"], check=True,
+                              capture_output=True, text=True)
+        self.assertEqual(done.stdout, (export / "key.pem").read_text())
 
 
 if __name__ == "__main__":
