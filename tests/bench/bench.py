@@ -19,7 +19,7 @@ def parse_arguments(arguments):
         "ssh-agent with the same keys: interleaved rounds, medians, ratios within a round, CPU time a signature by program.")
     parser.add_argument("--short", action="store_true", help="what the goals need, in under 4 minutes")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds (3)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="how long each cell is measured (3; with --short 1)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long each cell is measured (3; with --short 0.6)")
     parser.add_argument("--only", metavar="SECTION,…", help="these sections: " + ", ".join(section_names()))
     parser.add_argument("--algorithms", metavar="NAME,…", help="these keys: " + ", ".join(algorithm_names()))
     parser.add_argument("--clients", metavar="N,…", help="these numbers of clients")
@@ -58,7 +58,7 @@ def chosen(text, known, what):
 
 def settle(options):
     """What was left open, by the length of the run."""
-    options.seconds = options.seconds or (1 if options.short else 3)
+    options.seconds = options.seconds or (0.6 if options.short else 3)
     everything = [1, 2, 4, 16, 64]
     clients = {"ecdsa-p256": [1, 16, 64], "rsa-2048": [16], "ed25519": [16], "5 ms": [64]} if options.short else \
         {"ecdsa-p256": everything, "rsa-2048": everything, "ed25519": everything, "5 ms": [1, 4, 16, 64]}

@@ -103,7 +103,7 @@ def memory(run):
     # One after the other: what both have mapped would count as half of each.
     with ExitStack() as stack:
         one = agent(stack, "one", "")
-        for number in range(max(5, run.options.rounds)):
+        for number in range(3 if run.options.short else 5):
             say(f"cold start and memory, {number + 1}")
             one.stop()
             found["cold_start_ms"].append(cold_start_ms(one))
