@@ -71,6 +71,7 @@ class Check {
   Result<std::optional<LoadedFile>> load_listed(const std::string& role, const MetaFile& listed);
   bool check_signatures(const LoadedFile& file, const Signed& delegator, const std::string& delegator_name,
                         const std::string& role);
+  void check_listed_root();
   Result<void> walk_delegations();
   Result<void> walk_delegation(const Signed& delegator, const std::string& delegator_role,
                                const std::string& role);
@@ -196,6 +197,7 @@ Result<void> Check::walk() {
   if (!snapshot) return snapshot.error();
   if (!*snapshot || !check_signatures(**snapshot, root, by, "snapshot")) return {};
   snapshot_ = (*snapshot)->metadata.content;
+  check_listed_root();
 
   auto targets = load_named_by(**snapshot, "snapshot", "targets");
   if (!targets) return targets.error();
@@ -205,6 +207,17 @@ Result<void> Check::walk() {
   if (auto delegations = walk_delegations(); !delegations) return delegations.error();
   report_unreached();
   return {};
+}
+
+// Notary's snapshot lists the root too: where that is another one, a newer root is kept from us.
+void Check::check_listed_root() {
+  const Signed& root = chain_.newest().content;
+  const auto listed = snapshot_.meta.find("root.json");
+  if (root.format != MetadataFormat::Notary || listed == snapshot_.meta.end()) return;
+  const std::string wrong =
+      difference(listed->second.length, listed->second.hashes, digest_of(chain_.newest_text()));
+  if (!wrong.empty())
+    bad(chain_.newest_name(), "root", root.version, wrong + ": the snapshot lists another root");
 }
 
 // Succinct roles (TAP 15) have up to 2^32 bins: those that the snapshot lists are the ones that exist.

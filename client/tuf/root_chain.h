@@ -28,6 +28,7 @@ class RootChain {
 
   const MetadataFile& newest() const { return newest_.metadata; }
   const std::string& newest_name() const { return newest_.name; }
+  const std::string& newest_text() const { return newest_.text; }
   // Goes on to `candidate` if it is a sound N + 1, with a step in the report either way. The same version
   // again is fine if it holds the same bytes. Tells whether it was accepted.
   bool advance(LoadedFile candidate, CheckReport& report);
