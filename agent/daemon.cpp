@@ -106,6 +106,7 @@ class Daemon {
     service_.count_connections([this] { return server_.connections(); });
     service_.configure(settings());
     service_.ask_through(ask_by_pinentry(pinentry_));
+    tokens_->ask_through(ask_pin_by_pinentry(pinentry_));
     pinentry_.configure(config_.pinentry);
     spdlog::info("the policy is {}", policy->source);
     service_.set_policy(std::move(policy));

@@ -86,6 +86,7 @@ Result<TokenInfo> read_token(const object& json) {
   token.state = reader.text("state");
   token.pin = reader.text("pin");
   token.removable = reader.flag("removable");
+  token.pin_tries = reader.optional_number("pinTries");
   return reader.finish(std::move(token));
 }
 

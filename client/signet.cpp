@@ -231,10 +231,33 @@ Result<TokenInfo> Agent::unlock_token(std::string_view token, const std::optiona
   return then(state_->plain("UnlockToken", parameters, State::Wait::Token), read_token_reply);
 }
 
+Result<TokenInfo> Agent::unlock_token_by_pinentry(std::string_view token) {
+  object parameters;
+  parameters["token"] = json_view(token);
+  parameters["pinentry"] = true;
+  return then(state_->plain("UnlockToken", parameters, State::Wait::Forever), read_token_reply);
+}
+
 Result<TokenInfo> Agent::lock_token(std::string_view token) {
   object parameters;
   parameters["token"] = json_view(token);
   return then(state_->plain("LockToken", parameters, State::Wait::Token), read_token_reply);
+}
+
+Result<TokenInfo> Agent::change_pin(std::string_view token, const Secret& old_pin, const Secret& new_pin) {
+  object parameters(make_secret_storage());
+  parameters["token"] = json_view(token);
+  put_secret(parameters, "oldPin", old_pin.copy());
+  put_secret(parameters, "newPin", new_pin.copy());
+  return then(state_->plain("ChangePin", parameters, State::Wait::Token), read_token_reply);
+}
+
+Result<TokenInfo> Agent::unblock_pin(std::string_view token, const Secret& so_pin, const Secret& new_pin) {
+  object parameters(make_secret_storage());
+  parameters["token"] = json_view(token);
+  put_secret(parameters, "soPin", so_pin.copy());
+  put_secret(parameters, "newPin", new_pin.copy());
+  return then(state_->plain("UnblockPin", parameters, State::Wait::Token), read_token_reply);
 }
 
 Result<TokenInfo> Agent::reset_pin_budget(std::string_view token) {

@@ -107,6 +107,7 @@ struct TokenInfo {
   std::string state;  // blank, locked, unlocked, open, faulty
   std::string pin;    // ok, low, final, blocked, unset
   bool removable = false;
+  std::optional<std::int64_t> pin_tries;  // that are left, exactly
 };
 
 struct KeyEvidenceInfo {
@@ -425,7 +426,12 @@ class SIGNET_API Agent {
   Result<TokenInfo> init_token(const InitTokenCall& call);
   // No PIN: the one of the token's configured source.
   Result<TokenInfo> unlock_token(std::string_view token, const std::optional<Secret>& pin = std::nullopt);
+  // The PIN is asked for at the agent's own prompt.
+  Result<TokenInfo> unlock_token_by_pinentry(std::string_view token);
   Result<TokenInfo> lock_token(std::string_view token);
+  Result<TokenInfo> change_pin(std::string_view token, const Secret& old_pin, const Secret& new_pin);
+  // so_pin: a PIV card's PUK, else the security officer's PIN.
+  Result<TokenInfo> unblock_pin(std::string_view token, const Secret& so_pin, const Secret& new_pin);
   Result<TokenInfo> reset_pin_budget(std::string_view token);
 
   Result<KeyInfo> generate_key(const GenerateKeyCall& call);

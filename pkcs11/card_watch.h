@@ -29,6 +29,9 @@ class CardWatch {
   // signature does.
   bool unchanged();
 
+  // The last thing that is done with it: the card forgets that its PIN was verified. Waits like unchanged().
+  void reset_card();
+
  private:
   CardWatch(const PcscLibrary& pcsc, long context, std::string reader);
   bool attach();

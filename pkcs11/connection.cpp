@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "pkcs11/card.h"
 #include "pkcs11/frame_stream.h"
 #include "pkcs11/key_generator.h"
 #include "pkcs11/slots.h"
@@ -13,16 +14,24 @@ namespace signet::host {
 
 namespace {
 
+bool is_for_card(const Request& request) {
+  return std::holds_alternative<ResetCardRequest>(request) ||
+         std::holds_alternative<CardTriesRequest>(request) ||
+         std::holds_alternative<UnblockCardRequest>(request);
+}
+
 // Which requests which mode serves: a scout logs in nowhere, a token host changes nothing, an admin host
-// signs nothing.
+// signs nothing, a card host loads no module.
 bool allowed(Mode mode, const Request& request) {
-  if (std::holds_alternative<HelloRequest>(request) || std::holds_alternative<ListTokensRequest>(request))
-    return true;
+  if (std::holds_alternative<HelloRequest>(request)) return true;
+  if (mode == Mode::Card || is_for_card(request)) return mode == Mode::Card && is_for_card(request);
+  if (std::holds_alternative<ListTokensRequest>(request)) return true;
   if (mode == Mode::Scout) return false;
   const bool changes = std::holds_alternative<GenerateRequest>(request) ||
                        std::holds_alternative<DestroyKeyRequest>(request) ||
                        std::holds_alternative<InitTokenRequest>(request) ||
-                       std::holds_alternative<InitPinRequest>(request);
+                       std::holds_alternative<InitPinRequest>(request) ||
+                       std::holds_alternative<SetPinRequest>(request);
   if (std::holds_alternative<SignRequest>(request)) return mode == Mode::Token;
   return !changes || mode == Mode::Admin;
 }
@@ -32,7 +41,8 @@ bool needs_token(const Request& request) {
          std::holds_alternative<FindObjectsRequest>(request) ||
          std::holds_alternative<ListCertificatesRequest>(request) ||
          std::holds_alternative<SignRequest>(request) || std::holds_alternative<GenerateRequest>(request) ||
-         std::holds_alternative<DestroyKeyRequest>(request);
+         std::holds_alternative<DestroyKeyRequest>(request) ||
+         std::holds_alternative<SetPinRequest>(request) || std::holds_alternative<LogoutRequest>(request);
 }
 
 template <typename T>
@@ -46,6 +56,12 @@ HostResult<Reply> as_reply(HostResult<T> result) {
 HostResult<HelloReply> HostProcess::hello(const HelloRequest& request) {
   const std::lock_guard lock(mutex_);
   if (info_) return *info_;
+  if (mode_ == Mode::Card) {
+    HelloReply reply;
+    reply.pid = static_cast<std::uint32_t>(::getpid());
+    reply.mode = mode_;
+    return reply;
+  }
   if (!module_) {
     auto loaded = Module::load(path_);
     if (!loaded) return loaded.error();
@@ -85,13 +101,14 @@ void HostProcess::finalise(std::chrono::steady_clock::time_point deadline) {
   // Without the mutex: a Hello that hangs in C_Initialize holds it. The module is then not there yet, or has
   // a call in flight that finalise() waits for in vain.
   if (Module* module = loaded_) module->finalise(deadline);
+  if (ready_) tokens_->reset_cards();
 }
 
 HostResult<Reply> Connection::handle(Request request) {
   if (!allowed(process_.mode(), request))
     return make_fault(FaultKind::Protocol, "This host's mode does not serve this request.");
-  if (!std::holds_alternative<HelloRequest>(request) && !process_.ready())
-    return make_fault(FaultKind::Protocol, "The first request must be Hello.");
+  const bool first = std::holds_alternative<HelloRequest>(request) || is_for_card(request);
+  if (!first && !process_.ready()) return make_fault(FaultKind::Protocol, "The first request must be Hello.");
   if (needs_token(request) && !signer_)
     return make_fault(FaultKind::Protocol, "This request must come after Open.");
   if (needs_token(request)) {
@@ -168,6 +185,29 @@ HostResult<Reply> Connection::on(const InitTokenRequest& request) {
 
 HostResult<Reply> Connection::on(const InitPinRequest& request) {
   return as_reply(init_pin(process_.module(), request));
+}
+
+HostResult<Reply> Connection::on(const SetPinRequest& request) {
+  const auto session = signer_->session();
+  if (!session) return session.error();
+  return as_reply(set_pin(**session, request));
+}
+
+HostResult<Reply> Connection::on(const LogoutRequest&) {
+  signer_->token().forget_login();
+  return Reply(LogoutReply{});
+}
+
+HostResult<Reply> Connection::on(const ResetCardRequest& request) {
+  return as_reply(reset_card(request));
+}
+
+HostResult<Reply> Connection::on(const CardTriesRequest& request) {
+  return as_reply(card_tries(request));
+}
+
+HostResult<Reply> Connection::on(const UnblockCardRequest& request) {
+  return as_reply(unblock_card(request));
 }
 
 namespace {

@@ -23,7 +23,7 @@ class HostProcess {
   Mode mode() const { return mode_; }
   // Loads and initialises the module, unless an earlier call did. Tried anew after a failure.
   HostResult<HelloReply> hello(const HelloRequest& request);
-  // Before the process ends; see Module::finalise.
+  // Before the process ends; see Module::finalise. Then the cards that it logged in to are reset.
   void finalise(std::chrono::steady_clock::time_point deadline);
 
   // Whether hello() has succeeded. Afterwards module() and tokens() are there for good; not before.
@@ -65,6 +65,11 @@ class Connection {
   HostResult<Reply> on(const DestroyKeyRequest& request);
   HostResult<Reply> on(const InitTokenRequest& request);
   HostResult<Reply> on(const InitPinRequest& request);
+  HostResult<Reply> on(const SetPinRequest& request);
+  HostResult<Reply> on(const LogoutRequest& request);
+  HostResult<Reply> on(const ResetCardRequest& request);
+  HostResult<Reply> on(const CardTriesRequest& request);
+  HostResult<Reply> on(const UnblockCardRequest& request);
 
   HostResult<Reply> open_once(const TokenIdentity& identity);
 

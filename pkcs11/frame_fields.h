@@ -25,13 +25,13 @@ constexpr Mechanism last(Mechanism) {
   return Mechanism::Eddsa;
 }
 constexpr Mode last(Mode) {
-  return Mode::Admin;
+  return Mode::Card;
 }
 constexpr SpkiSource last(SpkiSource) {
   return SpkiSource::PrivateKeyObject;
 }
 constexpr FaultKind last(FaultKind) {
-  return FaultKind::Module;
+  return FaultKind::Card;
 }
 constexpr CkrClass last(CkrClass) {
   return CkrClass::Fatal;
@@ -289,6 +289,38 @@ void describe(C& c, M& m) {
   c.field(m.slot);
   describe(c, m.expected);
   c.field(m.so_pin);
+  c.field(m.pin);
+}
+template <typename C, Is<SetPinRequest> M>
+void describe(C& c, M& m) {
+  c.field(m.old_pin);
+  c.field(m.new_pin);
+}
+template <typename C, typename M>
+  requires(Is<M, ResetCardRequest> || Is<M, CardTriesRequest>)
+void describe(C& c, M& m) {
+  c.field(m.reader);
+}
+template <typename C, Is<ResetCardReply> M>
+void describe(C& c, M& m) {
+  c.field(m.there);
+}
+template <typename C, Is<Tries> M>
+void describe(C& c, M& m) {
+  c.field(m.known);
+  c.field(m.left);
+  c.field(m.full);
+}
+template <typename C, Is<CardTriesReply> M>
+void describe(C& c, M& m) {
+  c.field(m.is_piv);
+  describe(c, m.pin);
+  describe(c, m.puk);
+}
+template <typename C, Is<UnblockCardRequest> M>
+void describe(C& c, M& m) {
+  c.field(m.reader);
+  c.field(m.puk);
   c.field(m.pin);
 }
 template <typename C, Is<Fault> M>

@@ -52,7 +52,7 @@ using WipedBytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
 enum class Algorithm : std::uint8_t { EcdsaP256 = 0, EcdsaP384, Rsa2048, Rsa3072, Rsa4096, Ed25519 };
 // The order is that of signet::TokenMechanism; inputs and outputs as stated there.
 enum class Mechanism : std::uint8_t { Ecdsa = 0, RsaPkcs1, RsaPssSha256, Eddsa };
-enum class Mode : std::uint8_t { Scout = 0, Token, Admin };
+enum class Mode : std::uint8_t { Scout = 0, Token, Admin, Card };
 
 // --- values ---
 
@@ -231,6 +231,43 @@ struct InitPinReply {
   SlotDescription slot;
 };
 
+// Admin mode only, after Open: changes the user PIN (C_SetPIN). Sends the old one once.
+struct SetPinRequest {
+  Secret old_pin, new_pin;
+};
+struct SetPinReply {};
+
+// Token mode, after Open: logs the token out for all connections of this host and wipes the kept PIN. For
+// hosts that serve other tokens besides; that a card forgets is ResetCard's work.
+struct LogoutRequest {};
+struct LogoutReply {};
+
+// Card mode only: it loads no module. pkcs11/card.h has the contracts.
+struct ResetCardRequest {
+  std::string reader;  // SlotDescription::slot_description
+};
+struct ResetCardReply {
+  bool there = false;
+};
+struct Tries {
+  bool known = false;
+  std::uint32_t left = 0;
+  std::uint32_t full = 0;  // left, when none was wrong; 0: the card does not say
+};
+struct CardTriesRequest {
+  std::string reader;
+};
+struct CardTriesReply {
+  bool is_piv = false;
+  Tries pin, puk;
+};
+inline constexpr const char* kUnblockCall = "RESET RETRY COUNTER";  // Fault::call where the card refuses
+struct UnblockCardRequest {
+  std::string reader;
+  Secret puk, pin;
+};
+struct UnblockCardReply {};
+
 // --- faults ---
 
 enum class FaultKind : std::uint8_t {
@@ -242,6 +279,7 @@ enum class FaultKind : std::uint8_t {
   Attributes,  // a generated key is not what was asked for
   Protocol,    // the request does not fit the mode or the state (not open, wrong mode, malformed)
   Module,      // the module could not be loaded (call "dlopen" or "C_GetFunctionList")
+  Card,        // Card mode: PC/SC failed; call is its function, ckr its code
 };
 
 // The one reply of a request that failed.
@@ -261,10 +299,12 @@ struct Fault {
 // appended.
 using Request = std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
                              FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest,
-                             InitTokenRequest, InitPinRequest, ListCertificatesRequest>;
+                             InitTokenRequest, InitPinRequest, ListCertificatesRequest, SetPinRequest,
+                             LogoutRequest, ResetCardRequest, CardTriesRequest, UnblockCardRequest>;
 using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
                            SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
-                           ListCertificatesReply>;
+                           ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
+                           UnblockCardReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

@@ -35,8 +35,9 @@ std::optional<Mode> parse_mode(std::string_view word) {
   return std::nullopt;
 }
 
-// Exactly: MODE --module PATH.
+// Exactly: MODE --module PATH; or --card, which loads no module.
 std::optional<Options> parse_options(int count, char** words) {
+  if (count == 2 && std::string_view(words[1]) == "--card") return Options{Mode::Card, ""};
   if (count != 4 || std::string_view(words[2]) != "--module") return std::nullopt;
   const auto mode = parse_mode(words[1]);
   if (!mode || words[3][0] != '/') return std::nullopt;
@@ -103,7 +104,8 @@ int main(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
   if (!options || !has_control_socket()) {
     log_line(
-        "usage: signet-token-host --scout|--token|--admin --module /PATH, with a control socket as "
+        "usage: signet-token-host --scout|--token|--admin --module /PATH, or --card; with a control socket "
+        "as "
         "descriptor 3. "
         "signetd starts it; people do not.");
     return kUsageError;

@@ -73,6 +73,16 @@ void Token::forget_pin() {
   pin_.wipe();
 }
 
+void Token::forget_login() {
+  const std::lock_guard lock(login_mutex_);
+  forget_pin();
+  if (anchor_) log_out();
+}
+
+void Token::reset_card() {
+  if (card_ && login_count_ > 0) card_->reset_card();
+}
+
 HostResult<LoginReply> Token::login(Secret pin) {
   const std::lock_guard lock(login_mutex_);
   if (!anchor_) return make_fault(FaultKind::Protocol, "Login came before Open.");
@@ -202,6 +212,11 @@ HostResult<std::shared_ptr<Token>> TokenTable::open(const TokenIdentity& identit
   const auto attached = token->attach();
   if (!attached) return attached.error();
   return token;
+}
+
+void TokenTable::reset_cards() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, token] : tokens_) token->reset_card();
 }
 
 }  // namespace signet::host

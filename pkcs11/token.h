@@ -46,6 +46,12 @@ class Token {
   // C_Login(CKU_CONTEXT_SPECIFIC) for an operation in progress in `session`, with the kept PIN.
   HostResult<void> login_for_operation(const Session& session);
 
+  // C_Logout, and the kept PIN is wiped. What the card remembers is ResetCard's affair.
+  void forget_login();
+  // The card forgets that its PIN was verified, if this process logged in to it. The module must be
+  // finalised.
+  void reset_card();
+
   std::uint64_t login_count() const { return login_count_; }
   // After a signature: the login works, so that a later reset may be answered with the kept PIN.
   void signed_well() {
@@ -95,6 +101,7 @@ class TokenTable {
  public:
   TokenTable(Module& module, bool read_write) : module_(module), read_write_(read_write) {}
   HostResult<std::shared_ptr<Token>> open(const TokenIdentity& identity);
+  void reset_cards();
 
  private:
   HostResult<std::shared_ptr<Token>> locate(const TokenIdentity& identity);

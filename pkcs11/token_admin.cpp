@@ -53,4 +53,12 @@ HostResult<InitPinReply> init_pin(Module& module, const InitPinRequest& request)
   return InitPinReply{describe_slot(module, request.slot)};
 }
 
+HostResult<SetPinReply> set_pin(const Session& session, const SetPinRequest& request) {
+  const auto done = session.module().call("C_SetPIN", &CK_FUNCTION_LIST::C_SetPIN, session.handle(),
+                                          text_of(request.old_pin), CK_ULONG{request.old_pin.size()},
+                                          text_of(request.new_pin), CK_ULONG{request.new_pin.size()});
+  if (!done) return done.error();
+  return SetPinReply{};
+}
+
 }  // namespace signet::host

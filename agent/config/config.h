@@ -15,7 +15,7 @@ namespace signet {
 
 // Where a token's PIN comes from when no person types it. Never the PIN itself.
 struct PinSource {
-  enum class Kind { File, Command, Credential };
+  enum class Kind { File, Command, Credential, Pinentry };
   std::string token;  // label, serial or URI of the token it is for
   Kind kind = Kind::File;
   std::filesystem::path file;  // File: mode 0400 or 0600, owned by the agent's user; Credential: a name in
@@ -41,6 +41,7 @@ struct ModuleConfig {
   std::size_t queue = 1024;                        // calls that may wait for one of them: more get Busy
   bool shared = false;                             // one host may serve all tokens of the module
   bool removable = true;                           // tokens can be swapped: every signature is verified
+  std::chrono::milliseconds idle_release{0};       // unused for so long, a token is let go of; 0: never
   Deadlines deadlines;
   std::vector<PinSource> pins;
 };

@@ -32,11 +32,11 @@ constexpr std::array<std::string_view, 7> kCheckpointKeys{"signer",  "key",  "or
 constexpr std::array<std::string_view, 1> kAttestationKeys{"ca"};
 constexpr std::array<std::string_view, 3> kSigners{"process", "key", "off"};
 constexpr std::array<std::string_view, 4> kSinkKeys{"name", "kind", "path", "backfill"};
-constexpr std::array<std::string_view, 10> kModuleKeys{"name",      "path",  "environment", "init-args",
-                                                       "sessions",  "queue", "shared",      "removable",
-                                                       "deadlines", "pin"};
+constexpr std::array<std::string_view, 11> kModuleKeys{
+    "name",   "path",      "environment",  "init-args", "sessions", "queue",
+    "shared", "removable", "idle-release", "deadlines", "pin"};
 constexpr std::array<std::string_view, 5> kDeadlineKeys{"discovery", "login", "sign", "generate", "queue"};
-constexpr std::array<std::string_view, 4> kPinKeys{"token", "file", "command", "credential"};
+constexpr std::array<std::string_view, 5> kPinKeys{"token", "file", "command", "credential", "pinentry"};
 constexpr std::array<std::string_view, 2> kModes{"personal", "system"};
 constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warning", "error", "critical"};
 constexpr std::array<std::string_view, 3> kSinkKinds{"file", "journald", "syslog"};
@@ -152,12 +152,13 @@ void read_pin(ConfigFault& fault, const toml::value& value, ModuleConfig& module
   PinSource pin;
   table.require("token", "\"the token's label\"");
   table.read("token", pin.token);
-  const int sources =
-      (table.has("file") ? 1 : 0) + (table.has("command") ? 1 : 0) + (table.has("credential") ? 1 : 0);
+  int sources = 0;
+  for (const char* source : {"file", "command", "credential", "pinentry"})
+    sources += table.has(source) ? 1 : 0;
   if (table.ok() && sources != 1)
-    table.fail("token",
-               "has " + std::to_string(sources) +
-                   " PIN sources. Give exactly one of file, command and credential (never the PIN itself).");
+    table.fail("token", "has " + std::to_string(sources) +
+                            " PIN sources. Give exactly one of file, command, credential and pinentry (never "
+                            "the PIN itself).");
   table.read("file", pin.file);
   table.read("command", pin.command);
   if (table.has("command")) {
@@ -174,6 +175,12 @@ void read_pin(ConfigFault& fault, const toml::value& value, ModuleConfig& module
       table.fail("credential",
                  "must be the plain name of a systemd credential (LoadCredential=), without a slash.");
     pin.file = name;
+  }
+  if (table.has("pinentry")) {
+    pin.kind = PinSource::Kind::Pinentry;
+    bool asks = false;
+    table.read("pinentry", asks);
+    if (!asks) table.fail("pinentry", "is true, or left out.");
   }
   module.pins.push_back(std::move(pin));
 }
@@ -202,6 +209,7 @@ void read_module(ConfigFault& fault, const toml::value& value, Config& config) {
   table.read("queue", module.queue, 1, 65536);
   table.read("shared", module.shared);
   table.read("removable", module.removable);
+  table.read("idle-release", module.idle_release);
   table.sub_table("deadlines",
                   [&](const toml::value& inner) { read_deadlines(fault, inner, module.deadlines); });
   table.each_table("pin", [&](const toml::value& inner) { read_pin(fault, inner, module); });

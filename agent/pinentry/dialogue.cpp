@@ -2,7 +2,10 @@
 
 #include <assuan.h>
 
+#include <array>
+#include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "agent/pinentry/prompt_text.h"
 
@@ -41,7 +44,7 @@ PromptOutcome unavailable(const std::string& step, gpg_error_t error) {
   return outcome;
 }
 
-PromptOutcome outcome_of(gpg_error_t error) {
+PromptOutcome outcome_of(gpg_error_t error, const char* command) {
   PromptOutcome outcome;
   switch (gpg_err_code(error)) {
     case GPG_ERR_NO_ERROR:
@@ -56,13 +59,44 @@ PromptOutcome outcome_of(gpg_error_t error) {
       outcome.kind = PromptOutcome::Kind::TimedOut;
       return outcome;
     default:
-      return unavailable("CONFIRM", error);
+      return unavailable(command, error);
   }
+}
+
+// Where libassuan puts the PIN, piece by piece.
+struct PinBuffer {
+  ~PinBuffer() { wipe_memory(bytes.data(), bytes.size()); }
+  std::array<char, 256> bytes{};
+  std::size_t size = 0;
+};
+
+gpg_error_t take_pin(void* opaque, const void* data, std::size_t size) {
+  auto& buffer = *static_cast<PinBuffer*>(opaque);
+  if (size > buffer.bytes.size() - buffer.size) return gpg_error(GPG_ERR_TOO_LARGE);
+  std::memcpy(buffer.bytes.data() + buffer.size, data, size);
+  buffer.size += size;
+  return 0;
+}
+
+PromptOutcome ask_pin(assuan_context_t context, const std::string& error) {
+  const auto say = [&](const std::string& command) { return is_over(transact(context, command)); };
+  if (say("SETPROMPT PIN:")) return unavailable("SETPROMPT", gpg_error(GPG_ERR_EOF));
+  if (!error.empty() && say("SETERROR " + assuan_escaped(error)))
+    return unavailable("SETERROR", gpg_error(GPG_ERR_EOF));
+  PinBuffer buffer;
+  assuan_begin_confidential(context);  // libassuan logs nothing of it
+  const gpg_error_t ended =
+      assuan_transact(context, "GETPIN", take_pin, &buffer, nullptr, nullptr, nullptr, nullptr);
+  assuan_end_confidential(context);
+  PromptOutcome outcome = outcome_of(ended, "GETPIN");
+  if (outcome.kind == PromptOutcome::Kind::Confirmed)
+    outcome.pin = Secret(std::string_view(buffer.bytes.data(), buffer.size));
+  return outcome;
 }
 
 }  // namespace
 
-PromptOutcome ask_for_confirmation(FileDescriptor connection, const Dialogue& dialogue) {
+PromptOutcome converse(FileDescriptor connection, const Dialogue& dialogue) {
   assuan_context_t made = nullptr;
   if (const gpg_error_t error = assuan_new(&made)) return unavailable("the start", error);
   const Context context(made);
@@ -85,7 +119,8 @@ PromptOutcome ask_for_confirmation(FileDescriptor connection, const Dialogue& di
   // What is asked must stand there: without it there is no confirmation.
   if (const gpg_error_t error = transact(made, "SETDESC " + assuan_escaped(dialogue.description)))
     return unavailable("SETDESC", error);
-  PromptOutcome outcome = outcome_of(transact(made, "CONFIRM"));
+  PromptOutcome outcome =
+      dialogue.asks_pin ? ask_pin(made, dialogue.error) : outcome_of(transact(made, "CONFIRM"), "CONFIRM");
   transact(made, "BYE");
   return outcome;
 }

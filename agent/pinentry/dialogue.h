@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/tokens/child_process.h"
+#include "protocol/secret.h"
 
 namespace signet {
 
@@ -15,6 +16,7 @@ struct PromptOutcome {
   enum class Kind { Confirmed, Refused, TimedOut, Unavailable };
   Kind kind = Kind::Unavailable;
   std::string why;  // Unavailable: a sentence
+  Secret pin;       // Confirmed, of a prompt for a PIN
 };
 
 struct Dialogue {
@@ -22,11 +24,13 @@ struct Dialogue {
   std::vector<std::pair<std::string, std::string>> options;
   std::string title, description;  // UTF-8, not escaped; description as prompt_text() makes it
   std::string ok, cancel;          // what the two buttons say
+  bool asks_pin = false;           // for a PIN, else for a yes
+  std::string error;               // with asks_pin: what was wrong with the one before; may be empty
   std::chrono::seconds timeout{0};
 };
 
-// Asks "CONFIRM" of the pinentry at the other end of `connection`, a blocking stream socket, which is closed
-// at the end. Ends early, as Unavailable, when the other end is closed. Never throws.
-PromptOutcome ask_for_confirmation(FileDescriptor connection, const Dialogue& dialogue);
+// Asks "CONFIRM" or "GETPIN" of the pinentry at the other end of `connection`, a blocking stream socket,
+// which is closed at the end. Ends early, as Unavailable, when the other end is closed. Never throws.
+PromptOutcome converse(FileDescriptor connection, const Dialogue& dialogue);
 
 }  // namespace signet

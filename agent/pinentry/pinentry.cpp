@@ -54,7 +54,7 @@ class Conversation {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &old);
     thread_ = std::thread([this, fd = ours.release(), dialogue = std::move(dialogue)] {
-      outcome_ = ask_for_confirmation(FileDescriptor(fd), dialogue);
+      outcome_ = converse(FileDescriptor(fd), dialogue);
       ::shutdown(shutter_.get(), SHUT_RDWR);  // a pinentry that ignores BYE sees the end
     });
     pthread_sigmask(SIG_SETMASK, &old, nullptr);
@@ -73,7 +73,7 @@ class Conversation {
     end();
     if (outcome_.kind == PromptOutcome::Kind::Unavailable && !how.empty())
       outcome_.why += " The program " + how + ".";
-    co_return outcome_;
+    co_return std::move(outcome_);
   }
 
  private:
@@ -151,6 +151,22 @@ Dialogue Pinentry::dialogue(const ConfirmationPrompt& prompt) const {
 }
 
 asio::awaitable<PromptOutcome> Pinentry::confirm(ConfirmationPrompt prompt) {
+  Dialogue asked = dialogue(prompt);
+  co_return co_await in_turn(std::move(asked));
+}
+
+asio::awaitable<PromptOutcome> Pinentry::ask_pin(std::string question, std::string error) {
+  ConfirmationPrompt prompt;
+  prompt.question = std::move(question);
+  Dialogue asked = dialogue(prompt);
+  asked.ok = "Unlock";
+  asked.cancel = "Cancel";
+  asked.asks_pin = true;
+  asked.error = std::move(error);
+  co_return co_await in_turn(std::move(asked));
+}
+
+asio::awaitable<PromptOutcome> Pinentry::in_turn(Dialogue dialogue) {
   if (waiting_ >= kMaxWaitingPrompts)
     co_return unavailable("There are " + std::to_string(waiting_) +
                           " prompts that wait for an answer already. Answer those first.");
@@ -162,14 +178,14 @@ asio::awaitable<PromptOutcome> Pinentry::confirm(ConfirmationPrompt prompt) {
   if (shut_down_)
     outcome = unavailable("The agent is stopping.");
   else
-    outcome = co_await show(std::move(prompt));
+    outcome = co_await show(std::move(dialogue));
   ++served_;
   turn_.notify();
   co_return outcome;
 }
 
-asio::awaitable<PromptOutcome> Pinentry::show(ConfirmationPrompt prompt) {
-  auto conversation = begin(executor_, settings_, environment_, dialogue(prompt));
+asio::awaitable<PromptOutcome> Pinentry::show(Dialogue dialogue) {
+  auto conversation = begin(executor_, settings_, environment_, std::move(dialogue));
   if (!conversation)
     co_return unavailable("No prompt can be shown: " + conversation.error().message +
                           " Install a pinentry (pinentry-gnome3, pinentry-qt, pinentry-curses or "

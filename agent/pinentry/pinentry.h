@@ -37,6 +37,8 @@ class Pinentry {
   // Never throws. A person who does not answer in time, a pinentry that crashes, hangs or is not there: each
   // is an outcome. The child is ended, by its process group, before this completes.
   boost::asio::awaitable<PromptOutcome> confirm(ConfirmationPrompt prompt);
+  // The same for a PIN. `question`: for which token; `error`: what was wrong with the one before, or empty.
+  boost::asio::awaitable<PromptOutcome> ask_pin(std::string question, std::string error);
 
   // Ends the prompt that is shown and all that wait, as Unavailable; and all that come.
   void shut_down();
@@ -44,7 +46,8 @@ class Pinentry {
   std::size_t waiting() const { return waiting_; }
 
  private:
-  boost::asio::awaitable<PromptOutcome> show(ConfirmationPrompt prompt);
+  boost::asio::awaitable<PromptOutcome> in_turn(Dialogue dialogue);
+  boost::asio::awaitable<PromptOutcome> show(Dialogue dialogue);
   Dialogue dialogue(const ConfirmationPrompt& prompt) const;
 
   boost::asio::any_io_executor executor_;

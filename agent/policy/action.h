@@ -19,7 +19,7 @@ enum class Action {
   Unlock,            // UnlockToken, LockToken, ResetPinBudget
   Approve,           // approve or deny a request
   ReadLedger,        // read, follow and export records
-  Administer,        // InitToken, CreateLedger, backup, reload
+  Administer,        // InitToken, ChangePin, UnblockPin, CreateLedger, backup, reload
 };
 
 inline constexpr std::array kActions{Action::SignMetadata,     Action::Supersede,  Action::SignMessage,

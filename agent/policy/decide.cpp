@@ -82,8 +82,9 @@ std::string needs_text(const Verdict& verdict) {
   }
   if (needs.confirm == Confirm::Person) text += " A person must confirm it.";
   if (verdict.confirmed_by_touch) text += " The touch that the key asks for confirms it.";
-  if (needs.pin_cache)
-    text += " The PIN may be kept for " + span_text(*needs.pin_cache) + " at most (not applied yet).";
+  if (needs.pin_cache && needs.pin_cache->count() == 0) text += " The PIN is kept for one signature only.";
+  if (needs.pin_cache && needs.pin_cache->count() != 0)
+    text += " The PIN is kept for " + span_text(*needs.pin_cache) + " at most.";
   return text;
 }
 

@@ -125,12 +125,22 @@ void read_approvals(PolicyTable& table, PolicyNeeds& needs, const Policy& policy
                                 " approvers: nothing could ever be approved. Lower it, or name more.");
 }
 
+void read_pin_cache(PolicyTable& table, PolicyNeeds& needs) {
+  constexpr std::string_view kKey = "pin-cache";
+  const toml::value* value = table.find(kKey);
+  if (value != nullptr && value->is_string() && value->as_string().str == "never") {
+    needs.pin_cache = seconds(0);
+  } else {
+    needs.pin_cache = table.span_of_time(kKey, kShortestPinCache, kLongestPinCache, " Or \"never\".");
+  }
+}
+
 void read_needs(PolicyTable& table, PolicyRule& rule, const Policy& policy) {
   read_approvals(table, rule.needs, policy);
   std::string confirm = "none";
   table.one_of("confirm", confirm, kConfirms);
   if (confirm == "person") rule.needs.confirm = Confirm::Person;
-  rule.needs.pin_cache = table.span_of_time("pin-cache", kShortestPinCache, kLongestPinCache);
+  read_pin_cache(table, rule.needs);
 }
 
 // A limit that an action cannot have would be dropped for it without a word.

@@ -93,7 +93,7 @@ struct PolicyNeeds {
   std::vector<std::string> approvers;  // PolicyPrincipal::name
   bool requester_may_approve = false;
   Confirm confirm = Confirm::None;
-  std::optional<std::chrono::seconds> pin_cache;  // the longest that a PIN may be kept
+  std::optional<std::chrono::seconds> pin_cache;  // the longest that a PIN may be kept; zero: for one use
 };
 
 struct PolicyRule {

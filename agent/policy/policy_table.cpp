@@ -26,14 +26,15 @@ void add_once(std::vector<T>& all, T one) {
 
 std::optional<std::chrono::seconds> PolicyTable::span_of_time(std::string_view key,
                                                               std::chrono::seconds least,
-                                                              std::chrono::seconds most) {
+                                                              std::chrono::seconds most,
+                                                              std::string_view besides) {
   const toml::value* value = find(key);
   if (value == nullptr) return std::nullopt;
   std::optional<std::chrono::seconds> span;
   if (value->is_string()) span = parse_span(value->as_string().str);
   if (span && *span >= least && *span <= most) return span;
   fail(key, "must be a time from " + span_text(least) + " to " + span_text(most) +
-                " in quotes: a number and s, m, h, d or w, as \"30d\".");
+                " in quotes: a number and s, m, h, d or w, as \"30d\"." + std::string(besides));
   return std::nullopt;
 }
 

@@ -34,7 +34,8 @@ class PolicyTable : public TableReader {
   using TableReader::read;
   // Nothing if the key is absent or its value is out of range.
   std::optional<std::chrono::seconds> span_of_time(std::string_view key, std::chrono::seconds least,
-                                                   std::chrono::seconds most);
+                                                   std::chrono::seconds most,
+                                                   std::string_view besides = {});  // what else it may be
   std::optional<std::int64_t> number(std::string_view key, std::int64_t least, std::int64_t most);
   // A name of the table's own: required, 1 to kMaxPolicyName of [A-Za-z0-9._-], unlike `taken`'s names.
   std::string own_name(const std::string& example, const std::function<bool(const std::string&)>& taken);

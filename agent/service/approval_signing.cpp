@@ -124,6 +124,7 @@ awaitable<Result<Bytes>> sign_document(ServiceState& state, const Call& call, co
   const KeyLocation location = key_location(*parsed.entry, key);
   boost::json::object empty{{"approval", nullptr}};
   Waiting waiting = waiting_for(call.peer, call.events, std::move(empty));
+  waiting.pin_cache = verdict.needs.pin_cache;
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_approval_again(state, call.peer, parsed, verdict);
   };

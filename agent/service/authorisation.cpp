@@ -172,6 +172,14 @@ awaitable<Result<void>> authorise(ServiceState& state, const Peer& peer, Action 
 
 awaitable<Result<TokenDescription>> authorise_token(ServiceState& state, Peer peer, Action action,
                                                     std::string token, std::string question) {
+  auto done =
+      co_await authorise_token_act(state, std::move(peer), action, std::move(token), std::move(question));
+  if (!done) co_return done.error();
+  co_return std::move(done->token);
+}
+
+awaitable<Result<AuthorisedToken>> authorise_token_act(ServiceState& state, Peer peer, Action action,
+                                                       std::string token, std::string question) {
   auto found = co_await state.tokens.describe(std::move(token));
   if (!found) co_return found.error();
   PolicyRequest request = policy_request(peer, action);
@@ -179,9 +187,9 @@ awaitable<Result<TokenDescription>> authorise_token(ServiceState& state, Peer pe
   Confirmation confirmation;
   confirmation.question = std::move(question);
   confirmation.details = "Token: " + found->name + " (serial number " + found->serial + ")";
-  const auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
+  auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
   if (!verdict) co_return verdict.error();
-  co_return found;
+  co_return AuthorisedToken{std::move(*found), std::move(*verdict)};
 }
 
 awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action, PolicyKey key,

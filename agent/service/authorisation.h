@@ -70,6 +70,15 @@ boost::asio::awaitable<Result<TokenDescription>> authorise_token(ServiceState& s
                                                                  Action action, std::string token,
                                                                  std::string question);
 
+// The same, with the verdict.
+struct AuthorisedToken {
+  TokenDescription token;
+  Verdict verdict;
+};
+boost::asio::awaitable<Result<AuthorisedToken>> authorise_token_act(ServiceState& state, Peer peer,
+                                                                    Action action, std::string token,
+                                                                    std::string question);
+
 // For acts on a key as it is on one token. `question`: what the person is asked, where there is one to ask.
 boost::asio::awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action,
                                                    PolicyKey key, PolicyToken token, std::string question);

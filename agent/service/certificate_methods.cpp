@@ -161,6 +161,7 @@ Waiting certificate_waiting(ServiceState& state, EventSink& events, const IssueC
                             const Identity& identity, const Verdict& verdict) {
   boost::json::object empty{{"issued", nullptr}};
   Waiting waiting = waiting_for(identity.peer(), events, std::move(empty));
+  waiting.pin_cache = verdict.needs.pin_cache;
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_certificate_again(state, parsed, identity, verdict);
   };

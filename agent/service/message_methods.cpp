@@ -51,6 +51,7 @@ Waiting message_waiting(ServiceState& state, EventSink& events, const SignMessag
                         const Identity& identity, const Verdict& verdict) {
   boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
   Waiting waiting = waiting_for(identity.peer(), events, std::move(empty));
+  waiting.pin_cache = verdict.needs.pin_cache;
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_message_again(state, parsed, identity, verdict);
   };

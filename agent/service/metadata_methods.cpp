@@ -114,6 +114,7 @@ awaitable<Signatures> sign_with_all(ServiceState& state, Ledger& ledger, const S
   for (const Signer& signer : ready.plan.selection.signers) {
     Waiting waiting = waiting_for_signer(call, identity.peer(), ready, events);
     waiting.judged_at = ready.judged_at;
+    waiting.pin_cache = ready.permission.pin_cache();
     waiting.still_allowed = [&] {
       return judge_metadata_again(state, ledger, call, identity, ready, signer);
     };

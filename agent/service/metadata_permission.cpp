@@ -67,6 +67,15 @@ std::optional<VersionRate> MetadataPermission::rate(const Policy& policy) const 
   return strictest;
 }
 
+std::optional<std::chrono::seconds> MetadataPermission::pin_cache() const {
+  std::optional<std::chrono::seconds> shortest;
+  for (const Verdict& verdict : verdicts) {
+    const auto& one = verdict.needs.pin_cache;
+    if (one && (!shortest || *one < *shortest)) shortest = one;
+  }
+  return shortest;
+}
+
 std::vector<std::string> MetadataPermission::rules() const {
   std::vector<std::string> names;
   for (const Verdict& verdict : verdicts)

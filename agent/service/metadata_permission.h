@@ -26,6 +26,8 @@ struct MetadataPermission {
   std::vector<Verdict> needs_approvals() const;
   // The strictest rate of the rules that decided, or none.
   std::optional<VersionRate> rate(const Policy& policy) const;
+  // The shortest time that one of them lets a PIN be kept, or none.
+  std::optional<std::chrono::seconds> pin_cache() const;
   // The rules that decided, each once, in the order of the signers.
   std::vector<std::string> rules() const;
 };

@@ -11,7 +11,8 @@ void add_status_methods(ServiceState& state, MethodTable& table);  // Status, Cr
 // ReadCheckpoint, ReadProof, CheckLedger, ClearQuarantine
 void add_checkpoint_methods(ServiceState& state, MethodTable& table);
 void add_token_methods(ServiceState& state,
-                       MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken, ResetPinBudget
+                       MethodTable& table);  // ListTokens, InitToken, UnlockToken, LockToken, ChangePin,
+                                             // UnblockPin, ResetPinBudget
 void add_watch_methods(ServiceState& state, MethodTable& table);  // Watch
 void add_key_methods(ServiceState& state,
                      MethodTable& table);  // GenerateKey, EnrolKey, AttestKey, ListKeys, ShowKey, RetireKey

@@ -70,11 +70,14 @@ boost::json::object to_json(const ModuleDescription& module) {
 }
 
 boost::json::object to_json(const TokenDescription& token) {
-  return {{"name", token.name},         {"label", token.label},
-          {"serial", token.serial},     {"manufacturer", token.manufacturer},
-          {"model", token.model},       {"module", token.module},
-          {"uri", token.uri},           {"state", state_name(token.state)},
-          {"pin", pin_name(token.pin)}, {"removable", token.removable}};
+  boost::json::object json{{"name", token.name},         {"label", token.label},
+                           {"serial", token.serial},     {"manufacturer", token.manufacturer},
+                           {"model", token.model},       {"module", token.module},
+                           {"uri", token.uri},           {"state", state_name(token.state)},
+                           {"pin", pin_name(token.pin)}, {"removable", token.removable},
+                           {"pinTries", nullptr}};
+  if (token.pin_tries) json["pinTries"] = *token.pin_tries;
+  return json;
 }
 
 boost::json::object to_json(const KeyEvidence& evidence) {

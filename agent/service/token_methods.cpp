@@ -56,10 +56,19 @@ awaitable<Reply> unlock_token(ServiceState& state, Call call) {
   if (!token) co_return token.error();
   auto pin = optional_secret(call.parameters, "pin");
   if (!pin) co_return pin.error();
+  const auto by_prompt = flag_parameter(call.parameters, "pinentry");
+  if (!by_prompt) co_return by_prompt.error();
+  if (*by_prompt && *pin)
+    co_return invalid_parameter("pinentry", "A PIN is given, or asked for at the agent's prompt: not both.");
   const auto found =
-      co_await authorise_token(state, call.peer, Action::Unlock, std::move(*token), "Unlock a token?");
+      co_await authorise_token_act(state, call.peer, Action::Unlock, std::move(*token), "Unlock a token?");
   if (!found) co_return found.error();
-  const auto unlocked = co_await state.tokens.unlock(found->uri, std::move(*pin));
+  const auto cache = found->verdict.needs.pin_cache;
+  if (*by_prompt) {
+    const auto unlocked = co_await state.tokens.unlock_by_prompt(found->token.uri, cache);
+    co_return token_reply(unlocked);
+  }
+  const auto unlocked = co_await state.tokens.unlock(found->token.uri, std::move(*pin), cache);
   co_return token_reply(unlocked);
 }
 
@@ -71,6 +80,48 @@ awaitable<Reply> lock_token(ServiceState& state, Call call) {
   if (!found) co_return found.error();
   const auto locked = co_await state.tokens.lock(found->uri);
   co_return token_reply(locked);
+}
+
+struct NewPin {
+  std::string token;
+  Secret by, pin;
+};
+
+// `by`: the parameter of the PIN that sets the new one.
+Result<NewPin> parse_new_pin(const boost::json::object& parameters, const char* by) {
+  NewPin parsed;
+  auto token = text_parameter(parameters, "token");
+  if (!token) return token.error();
+  auto allowing = secret_parameter(parameters, by);
+  if (!allowing) return allowing.error();
+  auto pin = secret_parameter(parameters, "newPin");
+  if (!pin) return pin.error();
+  parsed.token = std::move(*token);
+  parsed.by = std::move(*allowing);
+  parsed.pin = std::move(*pin);
+  return parsed;
+}
+
+awaitable<Reply> change_pin(ServiceState& state, Call call) {
+  auto parsed = parse_new_pin(call.parameters, "oldPin");
+  if (!parsed) co_return parsed.error();
+  const auto found = co_await authorise_token(state, call.peer, Action::Administer, std::move(parsed->token),
+                                              "Change the PIN of a token?");
+  if (!found) co_return found.error();
+  const auto changed =
+      co_await state.tokens.change_pin(found->uri, std::move(parsed->by), std::move(parsed->pin));
+  co_return token_reply(changed);
+}
+
+awaitable<Reply> unblock_pin(ServiceState& state, Call call) {
+  auto parsed = parse_new_pin(call.parameters, "soPin");
+  if (!parsed) co_return parsed.error();
+  const auto found = co_await authorise_token(state, call.peer, Action::Administer, std::move(parsed->token),
+                                              "Set a new PIN for a token, by its PUK or SO PIN?");
+  if (!found) co_return found.error();
+  const auto unblocked =
+      co_await state.tokens.unblock_pin(found->uri, std::move(parsed->by), std::move(parsed->pin));
+  co_return token_reply(unblocked);
 }
 
 awaitable<Reply> reset_pin_budget(ServiceState& state, Call call) {
@@ -90,6 +141,8 @@ void add_token_methods(ServiceState& state, MethodTable& table) {
   table["InitToken"].handler = [&state](Call call) { return init_token(state, call); };
   table["UnlockToken"].handler = [&state](Call call) { return unlock_token(state, call); };
   table["LockToken"].handler = [&state](Call call) { return lock_token(state, call); };
+  table["ChangePin"].handler = [&state](Call call) { return change_pin(state, call); };
+  table["UnblockPin"].handler = [&state](Call call) { return unblock_pin(state, call); };
   table["ResetPinBudget"].handler = [&state](Call call) { return reset_pin_budget(state, call); };
 }
 

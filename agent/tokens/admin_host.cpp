@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/tokens/admin_process.h"
 #include "agent/tokens/found_key.h"
 
 namespace signet {
@@ -10,55 +11,6 @@ namespace signet {
 namespace asio = boost::asio;
 
 namespace {
-
-// An admin host and a connection to it; ended with its owner.
-class AdminHost {
- public:
-  AdminHost(std::shared_ptr<HostProcess> process, std::unique_ptr<HostConnection> connection)
-      : process_(std::move(process)), connection_(std::move(connection)) {}
-  ~AdminHost() {
-    if (process_) process_->abandon("the task of the " + process_->launch().about + " failed");
-  }
-  AdminHost(AdminHost&&) noexcept = default;
-  AdminHost& operator=(AdminHost&&) = delete;
-  AdminHost(const AdminHost&) = delete;
-  AdminHost& operator=(const AdminHost&) = delete;
-
-  // The task is done: the host may log out in peace.
-  void finish() { process_->stop("the task of the " + process_->launch().about + " is done"); }
-  HostProcess& process() { return *process_; }
-  HostConnection& connection() { return *connection_; }
-
- private:
-  std::shared_ptr<HostProcess> process_;
-  std::unique_ptr<HostConnection> connection_;
-};
-
-asio::awaitable<Result<AdminHost>> start(const AdminTask& task) {
-  auto process = HostProcess::start(task.executor, task.launch, task.load);
-  if (!process) co_return process.error();
-  HostProcess::Connected connected = co_await (*process)->connect(login_limit(task.launch.module.deadlines));
-  if (auto* made = std::get_if<std::unique_ptr<HostConnection>>(&connected)) {
-    co_return AdminHost(*process, std::move(*made));
-  }
-  (*process)->stop("it could not be set up");
-  if (auto* fault = std::get_if<host::Fault>(&connected)) co_return to_error(*fault, task.login.about);
-  co_return to_error(std::get<HostLost>(connected), task.login.about);
-}
-
-Error answer_error(const HostAnswer& answer, const FaultContext& about) {
-  if (const auto* fault = std::get_if<host::Fault>(&answer)) return to_error(*fault, about);
-  return to_error(std::get<HostLost>(answer), about);
-}
-
-// One request whose reply is of type R.
-template <typename R>
-asio::awaitable<Result<R>> ask(AdminHost& admin, const host::Request& request, CallLimit limit,
-                               const FaultContext& about) {
-  HostAnswer answer = co_await admin.process().call(admin.connection(), request, limit);
-  if (auto* reply = std::get_if<host::Reply>(&answer)) co_return std::move(std::get<R>(*reply));
-  co_return answer_error(answer, about);
-}
 
 bool holds_secret(const host::KeyObject& key) {
   return key.sensitive && !key.extractable;
@@ -93,7 +45,7 @@ asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::Al
   FaultContext& about = task.login.about;
   about.key = label;
   about.mechanism = to_string(from_host(algorithm));
-  auto started = co_await start(task);
+  auto started = co_await start_admin(task);
   if (!started) co_return started.error();
   AdminHost admin = std::move(*started);
 
@@ -157,7 +109,7 @@ asio::awaitable<Result<host::InitTokenReply>> erase_within_budget(AdminHost& adm
   const std::string budget_id = task.login.budget_id + "/so";
   Secret counted = so_pin.copy();
   const auto begun =
-      co_await task.login.budget->begin(budget_id, std::move(counted), so_pin_state(slot), tells_tries(slot));
+      co_await task.login.budget->begin(budget_id, std::move(counted), so_told(slot), PinGiver::Person);
   if (!begun) co_return begun.error();
   auto reply = co_await erase(admin, task, slot, label, so_pin);
   const auto ended = co_await task.login.budget->end(budget_id, so_outcome(reply));
@@ -170,7 +122,7 @@ asio::awaitable<Result<host::InitTokenReply>> erase_within_budget(AdminHost& adm
 asio::awaitable<Result<host::SlotDescription>> initialise_token(AdminTask task, std::string label,
                                                                 Secret so_pin, Secret pin) {
   const FaultContext& about = task.login.about;
-  auto started = co_await start(task);
+  auto started = co_await start_admin(task);
   if (!started) co_return started.error();
   AdminHost admin = std::move(*started);
 

@@ -52,9 +52,14 @@ ChildCommand host_command(const HostLaunch& launch, int control) {
     case host::Mode::Admin:
       command.arguments.emplace_back("--admin");
       break;
+    case host::Mode::Card:
+      command.arguments.emplace_back("--card");
+      break;
   }
-  command.arguments.emplace_back("--module");
-  command.arguments.push_back(launch.module.path.string());
+  if (launch.mode != host::Mode::Card) {
+    command.arguments.emplace_back("--module");
+    command.arguments.push_back(launch.module.path.string());
+  }
   command.environment = host_environment(launch.module);
   command.descriptor_3 = control;
   return command;

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "agent/tokens/hosted_token_use.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/pin_source.h"
 
@@ -59,7 +60,8 @@ bool blames_source(const Error& error) {
 
 HostedToken::HostedToken(asio::any_io_executor executor, std::shared_ptr<const ModuleConfig> config,
                          std::shared_ptr<HostSlot> slot, std::shared_ptr<ModuleLoad> load, ListedToken listed,
-                         std::shared_ptr<PinBudget> budget)
+                         std::shared_ptr<PinBudget> budget, std::shared_ptr<PinPrompt> prompt,
+                         CardAccess card)
     : executor_(executor),
       config_(std::move(config)),
       slot_(std::move(slot)),
@@ -67,9 +69,13 @@ HostedToken::HostedToken(asio::any_io_executor executor, std::shared_ptr<const M
       load_(std::move(load)),
       listed_(std::move(listed)),
       budget_(std::move(budget)),
+      prompt_(std::move(prompt)),
+      card_(std::move(card)),
       touch_turns_(executor),
       mutex_(executor),
-      login_required_(listed_.login_required) {}
+      login_required_(listed_.login_required),
+      expiry_(executor),
+      idle_(executor) {}
 
 HostedToken::~HostedToken() {
   if (pool_) pool_->close();
@@ -89,6 +95,7 @@ LoginContext HostedToken::login_context() const {
   login.about = context();
   login.budget_id = pin_budget_id(listed_.description);
   login.budget = budget_;
+  if (listed_.description.removable) login.card = card_;
   // A person who types a PIN on the reader takes as long as one who is to touch it.
   login.limit = listed_.protected_path ? sign_limit(config_->deadlines) : login_limit(config_->deadlines);
   return login;
@@ -109,15 +116,21 @@ void HostedToken::forget_login(const std::string& why) {
 }
 
 void HostedToken::forget_pool(const std::string& why) {
-  forget_login(why);
+  const std::shared_ptr<HostProcess> held = logged_in_ && pool_ ? pool_->host() : nullptr;
+  const bool killed = held && held->failed();
+  forget_login(killed ? why + ", and has forgotten the PIN" : why);
   if (pool_) pool_->close();
   pool_.reset();
+  if (held) see_to_card(held, killed);
 }
 
 void HostedToken::give_up_host(const std::shared_ptr<SessionPool>& pool, const std::string& why) {
   if (!pool) return;
   slot_->fail(pool->host(), why);
-  if (pool == pool_) forget_pool(why);
+  if (pool != pool_) return;
+  const bool was_logged_in = logged_in_;
+  forget_pool(why);
+  if (was_logged_in) see_to_card(pool->host(), true);
 }
 
 std::shared_ptr<HostProcess> HostedToken::lock(std::string why) {
@@ -139,6 +152,7 @@ std::shared_ptr<HostProcess> HostedToken::close(std::string why) {
 asio::awaitable<HostedToken::Ready> HostedToken::open_pool() {
   if (pool_ && pool_->usable()) co_return pool_;
   forget_pool(pool_ ? pool_->host()->why() : std::string());
+  co_await settle_card();
   Ready first = co_await open_first_session();
   // A module that cannot lock serves one session in a process: such a token needs a process of its own.
   if (pool_ && pool_->single_session() && !own_slot_) {
@@ -188,7 +202,7 @@ asio::awaitable<HostedToken::Ready> HostedToken::bring_up(Secret* given) {
   if (!login_required_ || logged_in_) co_return opened;
   Result<void> done;
   if (given != nullptr) {
-    done = co_await log_in_with(*given);
+    done = co_await log_in_with(*given, PinGiver::Person);
   } else {
     done = co_await log_in_from_source(attempts_seen);
   }
@@ -198,7 +212,27 @@ asio::awaitable<HostedToken::Ready> HostedToken::bring_up(Secret* given) {
 
 asio::awaitable<Result<Secret>> HostedToken::pin_from_source() {
   if (!source_) co_return pin_required_error(listed_.description.name, locked_why_);
+  if (source_->kind == PinSource::Kind::Pinentry)
+    co_return co_await ask_for_pin(prompt_, listed_.description.name, "");
   co_return co_await read_pin(executor_, *source_, listed_.description.name, config_->deadlines.login);
+}
+
+asio::awaitable<Result<void>> HostedToken::log_in_by_source() {
+  auto pin = co_await pin_from_source();
+  if (!pin) co_return pin.error();
+  co_return co_await log_in_with(*pin, PinGiver::Source);
+}
+
+// A person may mistype; after a few the budget, or this, says enough.
+asio::awaitable<Result<void>> HostedToken::log_in_by_prompt() {
+  std::string error;
+  for (int prompt = 1;; ++prompt) {
+    auto pin = co_await ask_for_pin(prompt_, listed_.description.name, error);
+    if (!pin) co_return pin.error();
+    const auto done = co_await log_in_with(*pin, PinGiver::Person);
+    if (done || prompt == kMostPinPrompts || !worth_asking_again(done.error())) co_return done;
+    error = done.error().message;
+  }
 }
 
 asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t attempts_seen) {
@@ -207,12 +241,12 @@ asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t atte
   if (last_attempt_ && (attempts_ != attempts_seen || Clock::now() < retry_source_)) co_return *last_attempt_;
   ++attempts_;
   last_attempt_.reset();
+  const bool asks = source_->kind == PinSource::Kind::Pinentry;
   Result<void> done;
-  auto pin = co_await pin_from_source();
-  if (pin) {
-    done = co_await log_in_with(*pin);
+  if (asks) {
+    done = co_await log_in_by_prompt();
   } else {
-    done = pin.error();
+    done = co_await log_in_by_source();
   }
   if (done) co_return done;
   last_attempt_ = done.error();
@@ -224,7 +258,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_from_source(std::uint64_t atte
   co_return *last_attempt_;
 }
 
-asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin) {
+asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin, PinGiver giver) {
   const std::shared_ptr<SessionPool> pool = pool_;
   SessionPool::Leased leased = co_await pool->lease();
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return to_error(*fault, context());
@@ -232,6 +266,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin) {
   if (auto* busy = std::get_if<PoolBusy>(&leased)) co_return busy_error(listed_.description.name, *busy);
   auto& lease = std::get<SessionLease>(leased);
   LoginContext login = login_context();
+  login.giver = giver;
   Secret sent = pin.copy();
   LoginResult result = co_await log_in(lease.host(), lease.connection(), std::move(login), std::move(sent));
   auto* failed = std::get_if<LoginFailed>(&result);
@@ -247,9 +282,7 @@ asio::awaitable<Result<void>> HostedToken::log_in_with(Secret& pin) {
     lost.call = "C_Login";
     co_return to_error(lost, context());
   }
-  logged_in_ = true;
-  ++epoch_;
-  locked_why_.clear();
+  logged_in_now();
   last_attempt_.reset();
   spdlog::info("Token \"{}\" is unlocked.", listed_.description.name);
   co_return Result<void>();
@@ -275,13 +308,17 @@ asio::awaitable<Result<void>> HostedToken::unlock_once(std::optional<Secret>& pi
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
+asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin, PinCache cache) {
   const auto self = shared_from_this();
   if (listed_.protected_path) pin = Secret();
   const auto until = Clock::now() + kReturnTime;
   for (;;) {
     const auto done = co_await unlock_once(pin);
     const bool unsent = pin && !pin->empty();
+    if (done) {
+      limit_login(cache);
+      note_use();
+    }
     if (done || done.error().name != ErrorName::TokenAbsent || !unsent || Clock::now() >= until)
       co_return done;
     // It was listed just now: plugged in again, a card takes pcscd and the module a moment. Whoever typed the
@@ -295,8 +332,7 @@ asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin) {
   }
 }
 
-asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request& request, CallLimit limit,
-                                                            const Gate& gate, Try& now) {
+asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) {
   now.pool = usable_pool();
   if (!now.pool) {
     Ready ready = co_await bring_up(nullptr);
@@ -306,17 +342,22 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
     if (auto* lost = std::get_if<HostLost>(&ready)) co_return std::move(*lost);
     now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
   }
-  SessionPool::Leased leased = co_await now.pool->lease(now.client);
+  SessionPool::Leased leased = co_await now.pool->lease(use.client);
   now.epoch = epoch_;
   if (auto* busy = std::get_if<PoolBusy>(&leased)) co_return busy_error(listed_.description.name, *busy);
   if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
-  if (auto* lost = std::get_if<HostLost>(&leased)) co_return std::move(*lost);
+  if (auto* lost = std::get_if<HostLost>(&leased)) {
+    // Its pool was given up while this call waited for a session: nothing of it was lost.
+    if (lost->kind == HostLost::Kind::Stopped && now.pool != pool_) co_return StaleLogin(true);
+    co_return std::move(*lost);
+  }
   auto& lease = std::get<SessionLease>(leased);
-  if (gate) {
-    const auto open = co_await gate();
+  if (use.gate) {
+    const auto open = co_await use.gate();
     if (!open) co_return open.error();
   }
-  HostAnswer answer = co_await lease.host().call(lease.connection(), request, limit);
+  if (!claim_login(use, now.epoch)) co_return StaleLogin(false);
+  HostAnswer answer = co_await lease.host().call(lease.connection(), use.request, use.limit);
   if (auto* reply = std::get_if<host::Reply>(&answer)) {
     if (const auto* made = std::get_if<host::SignReply>(reply)) lease.served(1 + made->further.size());
     co_return std::move(*reply);
@@ -329,22 +370,21 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(const host::Request&
   co_return std::move(std::get<HostLost>(answer));
 }
 
-asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
-                                                          FaultContext about, Gate gate, TokenClient client,
-                                                          Persistence persistence) {
-  const auto self = shared_from_this();
-  const Counted counted(load_now_);
-  ReplayBudget replays(persistence == Persistence::Full);
+asio::awaitable<Result<host::Reply>> HostedToken::perform_to_the_end(Use& use, const FaultContext& about) {
+  ReplayBudget replays(use.persistence == Persistence::Full);
   for (;;) {
     Try now;
-    now.client = client;
     // The session is back when this completes: whoever logs in again needs one.
-    Attempt attempt = co_await try_once(request, limit, gate, now);
+    Attempt attempt = co_await try_once(use, now);
     if (auto* reply = std::get_if<host::Reply>(&attempt)) {
       slot_->worked();
       co_return std::move(*reply);
     }
     if (auto* error = std::get_if<Error>(&attempt)) co_return std::move(*error);
+    if (const auto* stale = std::get_if<StaleLogin>(&attempt)) {
+      if (!stale->ended) co_await end_stale_login(use.cache, now.epoch);
+      continue;
+    }
     std::optional<Error> final;
     if (auto* fault = std::get_if<host::Fault>(&attempt)) {
       final = co_await mend(std::move(*fault), now, replays, about);
@@ -353,6 +393,17 @@ asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& r
     }
     if (final) co_return std::move(*final);
   }
+}
+
+asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
+                                                          FaultContext about, Gate gate, TokenClient client,
+                                                          Persistence persistence, PinCache cache) {
+  const auto self = shared_from_this();
+  const Counted counted(load_now_);
+  Use use{request, limit, gate, client, persistence, cache, std::nullopt};
+  auto reply = co_await perform_to_the_end(use, about);
+  after_use(use);
+  co_return reply;
 }
 
 }  // namespace signet

@@ -43,6 +43,9 @@ asio::awaitable<std::optional<Error>> HostedToken::mend(host::Fault fault, const
                                                         ReplayBudget& replays, const FaultContext& about) {
   if (is_pin_refusal(fault)) {
     co_await pin_was_refused();
+    // Whoever changed it may have told the token's PIN source.
+    if (source_ && !host::pin_locked(fault.ckr) && replays.allows(NextStep::LogInAgain))
+      co_return std::nullopt;
     co_return to_error(fault, about);
   }
   const std::string why =
@@ -101,6 +104,20 @@ asio::awaitable<HostedToken::Drained> HostedToken::drained() {
   co_return Drained(std::move(guard), pool);
 }
 
+asio::awaitable<void> HostedToken::go_on_with(const Drained&, Secret pin) {
+  const auto self = shared_from_this();
+  const bool was_unlocked = unlocked();
+  co_await end_login("its PIN was changed");
+  // A software token's process may hold on to the PIN of before (SoftHSM, measured): the other tokens keep
+  // theirs.
+  if (!own_slot_) slot_->let_go();
+  retry_source_ = {};
+  if (!was_unlocked) co_return;
+  const Ready opened = co_await open_pool();
+  if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) co_return;
+  if (login_required_) co_await log_in_with(pin, PinGiver::Person);
+}
+
 asio::awaitable<void> HostedToken::replace_host(const Drained&, Secret pin) {
   const auto self = shared_from_this();
   if (!own_slot_) co_return;  // shared modules (SoftHSM, network HSMs) see new objects at once
@@ -111,7 +128,7 @@ asio::awaitable<void> HostedToken::replace_host(const Drained&, Secret pin) {
   Ready opened = co_await open_pool();
   if (!std::holds_alternative<std::shared_ptr<SessionPool>>(opened)) co_return;
   // If that fails the token is locked, and the next call says so.
-  if (login_required_) co_await log_in_with(pin);
+  if (login_required_) co_await log_in_with(pin, PinGiver::Person);
 }
 
 }  // namespace signet

@@ -55,7 +55,7 @@ asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, cons
   const host::Request& request = way.place == 0 ? use.request : use.others[way.place - 1];
   if (!use.waiting.tell || !may_want_touch(token, use.key)) {
     co_return co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
-                                     way.persistence);
+                                     way.persistence, use.waiting.pin_cache);
   }
   const auto executor = co_await asio::this_coro::executor;
   const bool cached = use.key.touch == TouchPolicy::Cached && token.touch_turns().touched_lately();
@@ -69,7 +69,7 @@ asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, cons
     co_return open;
   };
   auto reply = co_await token.perform(request, limit, std::move(about), std::move(opened), use.waiting.client,
-                                      way.persistence);
+                                      way.persistence, use.waiting.pin_cache);
   co_await reminder->finish();
   co_return reply;
 }

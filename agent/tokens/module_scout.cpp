@@ -48,7 +48,8 @@ asio::awaitable<bool> ModuleScout::finished() {
 asio::awaitable<void> ModuleScout::ask() {
   const auto self = shared_from_this();
   // Once more over a new host: an idle one may have ended, or lost its footing, since it was asked last.
-  if (!co_await ask_once()) co_await ask_once();
+  resting_ = false;
+  if (!co_await ask_once() && !resting_) co_await ask_once();
   asking_ = false;
   done_.wake_all();
 }
@@ -98,6 +99,11 @@ asio::awaitable<bool> ModuleScout::ask_once() {
   if (fault.klass != host::CkrClass::RestartHost && fault.klass != host::CkrClass::Retry) co_return true;
   slot_.fail(process, describe(fault));
   co_return false;
+}
+
+void ModuleScout::rest(std::string why) {
+  resting_ = true;
+  slot_.stop(std::move(why));
 }
 
 void ModuleScout::restart(std::string why) {

@@ -32,6 +32,8 @@ class ModuleScout : public std::enable_shared_from_this<ModuleScout> {
 
   // Ends the host; the next begin() starts a new one, which sees what the old one may have cached.
   void restart(std::string why);
+  // Ends the host, and starts none for an answer that is under way: the next begin() does.
+  void rest(std::string why);
   void close(std::string why) { slot_.close(std::move(why)); }
 
  private:
@@ -44,7 +46,7 @@ class ModuleScout : public std::enable_shared_from_this<ModuleScout> {
   HostSlot slot_;
   std::shared_ptr<HostProcess> host_;  // the one that connection_ goes to
   std::unique_ptr<HostConnection> connection_;
-  bool asking_ = false;
+  bool asking_ = false, resting_ = false;
   WaitList done_;
   ScoutReport report_;
 };

@@ -70,9 +70,22 @@ Result<void> make_key(const std::filesystem::path& file) {
   return {};
 }
 
-// An attempt that was begun and never ended did no harm if the token counts wrong ones and has counted none.
-bool known_harmless(PinState told, bool token_tells) {
-  return token_tells && told == PinState::Ok;
+Error outdated(const std::string& name, const PinTold& told) {
+  return pin_refused_error(
+      name, told.state,
+      "its PIN source gives the PIN from before it was changed, which was not sent. Give "
+      "the source the new one.",
+      told.left);
+}
+
+// What was right may be wrong now: the token has counted a wrong PIN since.
+Error doubtful(const std::string& name, const PinTold& told) {
+  return pin_refused_error(
+      name, told.state,
+      "the token has counted a wrong PIN since this one was right, so it may have been "
+      "changed elsewhere, and is not sent by itself. Give the PIN source the new one, or "
+      "type it: signet token unlock.",
+      told.left);
 }
 
 }  // namespace
@@ -86,25 +99,34 @@ std::string pin_budget_id(const TokenDescription& token) {
   return pin_budget_id(token.manufacturer, token.serial, token.label);
 }
 
-Result<void> check_pin_attempt(const Ledger::PinAttempts& before, const std::string& value, PinState told,
-                               bool token_tells, const std::string& name) {
-  if (told == PinState::Blocked) {
-    return pin_refused_error(name, told, "it is locked. Unblock it with its PUK or security officer's PIN.");
+Result<void> check_pin_attempt(const Ledger::PinAttempts& before, const std::string& value,
+                               const PinTold& told, const std::string& name) {
+  if (told.state == PinState::Blocked) {
+    return pin_refused_error(name, told.state,
+                             "it is locked. Unblock it with its PUK or security officer's PIN: signet token "
+                             "unblock.",
+                             told.left);
   }
-  if (told == PinState::Final) {
-    return pin_refused_error(name, told,
-                             "one try is left, and software never takes the last one. Enter the PIN with "
-                             "the token's own tool, which sets the count back.");
+  if (told.state == PinState::Final) {
+    return pin_refused_error(
+        name, told.state,
+        "one try is left, and software never takes the last one. Enter the PIN with "
+        "the token's own tool, which sets the count back, or set a new one: signet token "
+        "unblock.",
+        told.left);
   }
-  const bool open_counts = before.open && !known_harmless(told, token_tells);
+  // An attempt that was begun and never ended did no harm if the token counts wrong ones and has counted
+  // none.
+  const bool open_counts = before.open && !told.untouched;
   const bool refused = std::ranges::find(before.refused, value) != before.refused.end();
   if (refused || (open_counts && value == before.pending)) {
-    return pin_refused_error(name, told,
+    return pin_refused_error(name, told.state,
                              "this very PIN was refused before, or it never became known what came of it, "
-                             "and is not sent again. Correct it where it comes from.");
+                             "and is not sent again. Correct it where it comes from.",
+                             told.left);
   }
-  if (!token_tells && (before.wrong > 0 || open_counts)) {
-    return pin_refused_error(name, told,
+  if (!told.tells && (before.wrong > 0 || open_counts)) {
+    return pin_refused_error(name, told.state,
                              "a PIN was wrong before and the token does not say how many tries are left, so "
                              "none is sent until a person says so: signet token reset-pin-budget.");
   }
@@ -175,6 +197,19 @@ asio::awaitable<Result<Ledger::PinAttempts>> LedgerPinBudget::attempts(std::stri
 }
 
 asio::awaitable<Result<void>> LedgerPinBudget::clear(std::string token) {
+  outdated_.erase(token);
+  co_return co_await forget_attempts(std::move(token));
+}
+
+asio::awaitable<Result<void>> LedgerPinBudget::replaced(std::string token) {
+  std::string old;
+  if (const auto last = accepted_.find(token); last != accepted_.end()) old = last->second;
+  const auto cleared = co_await clear(token);
+  if (!old.empty()) outdated_[token] = old;
+  co_return cleared;
+}
+
+asio::awaitable<Result<void>> LedgerPinBudget::forget_attempts(std::string token) {
   memory_.erase(token);
   if (ledger_ == nullptr) co_return Result<void>();
   Requester agent;
@@ -184,17 +219,34 @@ asio::awaitable<Result<void>> LedgerPinBudget::clear(std::string token) {
   co_return co_await ledger_->reset_pin_attempts(token, agent);
 }
 
-asio::awaitable<Result<void>> LedgerPinBudget::begin(std::string token, Secret pin, PinState told,
-                                                     bool token_tells) {
+bool LedgerPinBudget::is_outdated(const std::string& token, const std::string& value) const {
+  const auto old = outdated_.find(token);
+  return old != outdated_.end() && old->second == value;
+}
+
+// The one wrong value was right before, and this is another.
+bool LedgerPinBudget::is_rotated(const std::string& token, const Ledger::PinAttempts& before,
+                                 const std::string& value) const {
+  const auto outdated = outdated_.find(token);
+  return outdated != outdated_.end() && outdated->second != value && !before.open && before.wrong == 1 &&
+         before.refused == std::vector<std::string>{outdated->second};
+}
+
+asio::awaitable<Result<void>> LedgerPinBudget::begin(std::string token, Secret pin, PinTold told,
+                                                     PinGiver giver) {
   auto value = value_of(token, pin);
   if (!value) co_return value.error();
   pin.wipe();
   auto before = co_await attempts(token);
   if (!before) co_return before.error();
-  if (auto allowed = check_pin_attempt(*before, *value, told, token_tells, token); !allowed)
-    co_return allowed.error();
-  if (before->open && before->wrong == 0 && before->refused.empty() && known_harmless(told, token_tells)) {
-    auto forgotten = co_await clear(token);
+  if (giver == PinGiver::Source && is_rotated(token, *before, *value)) told.tells = true;
+  if (auto allowed = check_pin_attempt(*before, *value, told, token); !allowed) co_return allowed.error();
+  const auto last = accepted_.find(token);
+  const bool was_right = last != accepted_.end() && last->second == *value;
+  if (giver == PinGiver::Source && was_right && told.left && !told.untouched) co_return doubtful(token, told);
+  if (giver == PinGiver::Source && is_outdated(token, *value)) co_return outdated(token, told);
+  if (before->open && before->wrong == 0 && before->refused.empty() && told.untouched) {
+    auto forgotten = co_await forget_attempts(token);
     if (!forgotten) co_return forgotten.error();
   }
   sent_[token] = *value;
@@ -213,7 +265,7 @@ asio::awaitable<Result<void>> LedgerPinBudget::refused_later(std::string token) 
   const auto last = accepted_.find(token);
   if (last == accepted_.end()) co_return Result<void>();
   const std::string value = last->second;
-  accepted_.erase(last);
+  sent_[token] = value;
   auto begun = co_await write_begin(token, value);
   if (!begun) co_return begun;
   co_return co_await end(token, PinOutcome::Refused);
@@ -236,8 +288,16 @@ void LedgerPinBudget::end_in_memory(const std::string& token, PinOutcome outcome
 }
 
 asio::awaitable<Result<void>> LedgerPinBudget::end(std::string token, PinOutcome outcome) {
-  if (outcome == PinOutcome::Accepted) accepted_[token] = sent_[token];
+  const std::string value = std::move(sent_[token]);
   sent_.erase(token);
+  if (outcome == PinOutcome::Accepted) {
+    accepted_[token] = value;
+    if (is_outdated(token, value)) outdated_.erase(token);
+  } else if (const auto last = accepted_.find(token);
+             outcome == PinOutcome::Refused && last != accepted_.end() && last->second == value) {
+    accepted_.erase(last);
+    outdated_[token] = value;
+  }
   end_in_memory(token, outcome);
   // Unknown stays open in the ledger, as a crash of the agent would leave it.
   if (ledger_ == nullptr || outcome == PinOutcome::Unknown) co_return Result<void>();
@@ -245,7 +305,7 @@ asio::awaitable<Result<void>> LedgerPinBudget::end(std::string token, PinOutcome
     auto before = co_await ledger_->pin_attempts(token);
     if (!before) co_return before.error();
     // The ledger takes back no single attempt: what did not count before it is safe to forget with it.
-    if (before->wrong == 0 && before->refused.empty()) co_return co_await clear(token);
+    if (before->wrong == 0 && before->refused.empty()) co_return co_await forget_attempts(token);
   }
   co_return co_await ledger_->end_pin_attempt(token, outcome == PinOutcome::Accepted);
 }

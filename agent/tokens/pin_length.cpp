@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "agent/tokens/pin_told.h"
+
 namespace signet {
 
 namespace {
 
 constexpr PinLengths kPivPin{6, 8};
-
-// As the modules name PIV cards: OpenSC's PIV driver, and ykcs11, whose maker has other tokens too (YubiHSM).
-bool is_piv(const host::SlotDescription& slot) {
-  if (slot.manufacturer == "piv_II") return true;
-  return slot.manufacturer.starts_with("Yubico") && slot.model.starts_with("YubiKey");
-}
 
 }  // namespace
 

@@ -207,10 +207,28 @@ asio::awaitable<Result<Secret>> read_pin(asio::any_io_executor executor, PinSour
       co_return read_file(source.file, file_rules(source), token);
     case PinSource::Kind::Credential:
       co_return read_credential(source, token);
+    case PinSource::Kind::Pinentry:
+      co_return source_error(token, "the agent has no pinentry.");
     case PinSource::Kind::Command:
       break;
   }
   co_return co_await run_command(std::move(executor), std::move(source), std::move(token), deadline);
+}
+
+asio::awaitable<Result<Secret>> ask_for_pin(std::shared_ptr<PinPrompt> prompt, std::string token,
+                                            std::string error) {
+  if (!*prompt) co_return source_error(token, "this agent has no pinentry to ask with.");
+  co_return co_await (*prompt)(std::move(token), std::move(error));
+}
+
+bool worth_asking_again(const Error& refused) {
+  if (refused.name == ErrorName::InvalidParameter) {
+    const auto* parameter = refused.parameters.if_contains("parameter");
+    return parameter != nullptr && *parameter == "pin";
+  }
+  if (refused.name != ErrorName::PinRefused) return false;
+  const auto* remaining = refused.parameters.if_contains("remaining");
+  return remaining == nullptr || (*remaining != "final" && *remaining != "locked");
 }
 
 }  // namespace signet

@@ -204,6 +204,10 @@ Error to_error(const Fault& fault, const FaultContext& context) {
       return Error(ErrorName::Internal, "The token host of \"" + context.token +
                                             "\" did not understand the agent: " + fault.detail +
                                             " This is a fault in Signet: please report it.");
+    case FaultKind::Card:
+      return token_fault(context, "card-error", fault.call,
+                         "The card of token \"" + context.token + "\" could not be reached: " + fault.call +
+                             " failed. " + fault.detail);
     case FaultKind::Module:
       return token_fault(context, "CKR_GENERAL_ERROR", fault.call,
                          "The module of token \"" + context.token + "\" cannot be loaded: " + fault.detail +
@@ -237,11 +241,17 @@ std::string_view remaining_tries(PinState state) {
   return "unknown";
 }
 
-Error pin_refused_error(const std::string& token, PinState state, const std::string& why) {
+Error pin_refused_error(const std::string& token, PinState state, const std::string& why,
+                        std::optional<std::uint32_t> left) {
   boost::json::object parameters;
   parameters["token"] = token;
   parameters["remaining"] = remaining_tries(state);
-  return Error(ErrorName::PinRefused, "The PIN of token \"" + token + "\" was not accepted: " + why,
+  std::string told;
+  if (left) {
+    parameters["left"] = *left;
+    told = *left == 1 ? " One try is left." : " " + std::to_string(*left) + " tries are left.";
+  }
+  return Error(ErrorName::PinRefused, "The PIN of token \"" + token + "\" was not accepted: " + why + told,
                std::move(parameters));
 }
 

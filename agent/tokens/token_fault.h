@@ -71,7 +71,9 @@ Error to_error(const HostLost& lost, const FaultContext& context);
 
 // "unknown", "low", "final", "locked": how many tries are left, as far as the token says.
 std::string_view remaining_tries(PinState state);
-Error pin_refused_error(const std::string& token, PinState state, const std::string& why);
+// `left`: exactly, where that is known.
+Error pin_refused_error(const std::string& token, PinState state, const std::string& why,
+                        std::optional<std::uint32_t> left = std::nullopt);
 Error pin_required_error(const std::string& token, const std::string& why);
 // `present`: the names of removable tokens that are there.
 Error token_absent_error(const FaultContext& context, const std::vector<std::string>& present = {});

@@ -12,13 +12,15 @@ namespace asio = boost::asio;
 
 namespace {
 
+// For the card to count its tries: it may be busy with another program.
+constexpr std::chrono::milliseconds kCountTime(1500);
+
 using host::CkrClass;
 using host::Fault;
 using host::FaultKind;
 
 struct PinFlags {
-  PinState state = PinState::Ok;
-  bool tells = false;
+  PinTold told;
   bool protected_path = false;
   PinLengths lengths;
 };
@@ -43,8 +45,7 @@ asio::awaitable<std::variant<PinFlags, Fault, HostLost>> ask_flags(HostProcess& 
     co_return absent;
   }
   PinFlags flags;
-  flags.state = user_pin_state(*slot);
-  flags.tells = tells_tries(*slot);
+  flags.told = co_await ask_told(context, *slot);
   flags.protected_path = slot->protected_path;
   flags.lengths = pin_lengths(*slot);
   co_return flags;
@@ -59,34 +60,30 @@ asio::awaitable<std::optional<PinFlags>> flags_after(HostProcess& host, HostConn
   co_return std::nullopt;
 }
 
-// The budget knows tokens by their lasting identity; people know them by name.
-Error named(Error error, const LoginContext& context) {
-  if (error.parameters.contains("token")) error.parameters["token"] = context.about.token;
-  const std::size_t at = error.message.find(context.budget_id);
-  if (!context.budget_id.empty() && at != std::string::npos) {
-    error.message.replace(at, context.budget_id.size(), context.about.token);
-  }
-  return error;
-}
-
-Error failure(const HostAnswer& answer, const LoginContext& context, PinState state) {
+Error failure(const HostAnswer& answer, const LoginContext& context, const PinTold& told) {
   if (const auto* lost = std::get_if<HostLost>(&answer)) return to_error(*lost, context.about);
   const Fault& fault = std::get<Fault>(answer);
   if (fault.kind == FaultKind::Cryptoki && fault.call == "C_Login") {
     if (host::pin_locked(fault.ckr)) {
       return pin_refused_error(context.about.token, PinState::Blocked,
-                               "no try is left; the token has locked it.");
+                               "no try is left; the token has locked it.", told.left);
     }
     if (host::pin_refused(fault.ckr)) {
-      return pin_refused_error(context.about.token, state, "it is wrong. The agent will not send it again.");
+      return pin_refused_error(context.about.token, told.state,
+                               "it is wrong. The agent will not send it again.", told.left);
     }
     if (login_outcome(answer) == PinOutcome::NotTried && fault.klass == CkrClass::CallersFault) {
-      return pin_refused_error(context.about.token, state,
+      return pin_refused_error(context.about.token, told.state,
                                "the token did not even compare it (" + host::ckr_name(fault.ckr) +
                                    "): it is too short, too long or has not been set.");
     }
   }
   return to_error(fault, context.about);
+}
+
+bool was_not_counted(const PinTold& before, const PinTold& after) {
+  if (before.left && after.left) return *after.left >= *before.left;
+  return before.tells && after.untouched;
 }
 
 bool host_is_useless(const HostAnswer& answer) {
@@ -96,39 +93,53 @@ bool host_is_useless(const HostAnswer& answer) {
 
 }  // namespace
 
-PinState user_pin_state(const host::SlotDescription& slot) {
-  if (slot.initialised && !slot.user_pin_initialised && slot.login_required) return PinState::Unset;
-  if (slot.user_pin_locked) return PinState::Blocked;
-  if (slot.user_pin_final) return PinState::Final;
-  return slot.user_pin_low ? PinState::Low : PinState::Ok;
+asio::awaitable<PinTold> ask_told(LoginContext context, host::SlotDescription slot) {
+  if (context.card && is_piv(slot)) {
+    CardAccess card = *context.card;
+    const host::CardTriesReply counted =
+        co_await card_tries(std::move(card), slot.slot_description, kCountTime);
+    if (counted.pin.known) co_return told_by_count(counted.pin);
+  }
+  co_return told_by_flags(user_pin_state(slot), tells_tries(slot));
 }
 
-PinState so_pin_state(const host::SlotDescription& slot) {
-  if (slot.so_pin_locked) return PinState::Blocked;
-  if (slot.so_pin_final) return PinState::Final;
-  return slot.so_pin_low ? PinState::Low : PinState::Ok;
+Error named(Error error, const LoginContext& context) {
+  if (error.parameters.contains("token")) error.parameters["token"] = context.about.token;
+  const std::size_t at = error.message.find(context.budget_id);
+  if (!context.budget_id.empty() && at != std::string::npos) {
+    const std::size_t end = error.message.find('"', at);  // the names of budgets may go on: "…/puk"
+    error.message.replace(at, end == std::string::npos ? context.budget_id.size() : end - at,
+                          context.about.token);
+  }
+  return error;
 }
 
-bool tells_tries(const host::SlotDescription& slot) {
-  return slot.user_pin_low || slot.user_pin_final || slot.user_pin_locked ||
-         slot.manufacturer == "SoftHSM project";
+PinOutcome pin_outcome(const HostAnswer& answer, std::string_view call) {
+  if (std::holds_alternative<host::Reply>(answer)) return PinOutcome::Accepted;
+  const auto* fault = std::get_if<Fault>(&answer);
+  if (fault == nullptr) return PinOutcome::Unknown;
+  if (fault->call != call) return PinOutcome::NotTried;  // it did not come that far
+  if (host::pin_refused(fault->ckr) || host::pin_locked(fault->ckr)) return PinOutcome::Refused;
+  // Return codes by which a token says that it compared nothing, or nothing wrong: ARGUMENTS_BAD,
+  // FUNCTION_NOT_SUPPORTED, PIN_INVALID, PIN_LEN_RANGE, SESSION_CLOSED, SESSION_HANDLE_INVALID,
+  // USER_PIN_NOT_INITIALIZED, CRYPTOKI_NOT_INITIALIZED, PIN_TOO_WEAK.
+  constexpr std::array<std::uint64_t, 9> kNotCompared = {0x07, 0x54,  0xA1,  0xA2, 0xB0,
+                                                         0xB3, 0x102, 0x190, 0x1B8};
+  return std::ranges::find(kNotCompared, fault->ckr) != kNotCompared.end() ? PinOutcome::NotTried
+                                                                           : PinOutcome::Unknown;
 }
 
 PinOutcome login_outcome(const HostAnswer& answer) {
-  if (std::holds_alternative<host::Reply>(answer)) {
-    const auto& reply = std::get<host::LoginReply>(std::get<host::Reply>(answer));
-    return reply.already ? PinOutcome::NotTried : PinOutcome::Accepted;
-  }
+  if (const auto* reply = std::get_if<host::Reply>(&answer);
+      reply && std::get<host::LoginReply>(*reply).already)
+    return PinOutcome::NotTried;
+  return pin_outcome(answer, "C_Login");
+}
+
+PinOutcome officer_outcome(const HostAnswer& answer) {
   const auto* fault = std::get_if<Fault>(&answer);
-  if (fault == nullptr) return PinOutcome::Unknown;
-  if (fault->call != "C_Login") return PinOutcome::NotTried;  // it did not come that far
-  if (host::pin_refused(fault->ckr) || host::pin_locked(fault->ckr)) return PinOutcome::Refused;
-  // Return codes by which a token says that it compared nothing: ARGUMENTS_BAD, FUNCTION_NOT_SUPPORTED,
-  // PIN_LEN_RANGE, SESSION_CLOSED, SESSION_HANDLE_INVALID, USER_PIN_NOT_INITIALIZED,
-  // CRYPTOKI_NOT_INITIALIZED.
-  constexpr std::array<std::uint64_t, 7> kNotCompared = {0x07, 0x54, 0xA2, 0xB0, 0xB3, 0x102, 0x190};
-  return std::ranges::find(kNotCompared, fault->ckr) != kNotCompared.end() ? PinOutcome::NotTried
-                                                                           : PinOutcome::Unknown;
+  if (fault != nullptr && fault->call == "C_InitPIN") return PinOutcome::Accepted;
+  return pin_outcome(answer, "C_Login");
 }
 
 asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connection, LoginContext context,
@@ -149,7 +160,7 @@ asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connectio
     if (!fits) co_return LoginFailed(fits.error());
     Secret counted_pin = pin.copy();
     auto begun =
-        co_await context.budget->begin(context.budget_id, std::move(counted_pin), flags.state, flags.tells);
+        co_await context.budget->begin(context.budget_id, std::move(counted_pin), flags.told, context.giver);
     if (!begun) co_return LoginFailed(named(begun.error(), context));
   }
   host::LoginRequest login;
@@ -159,12 +170,12 @@ asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connectio
   std::get<host::LoginRequest>(request).pin.wipe();
 
   PinOutcome outcome = login_outcome(answer);
-  PinState state = flags.state;
+  PinTold now = flags.told;
   if (outcome != PinOutcome::Accepted) {
     const std::optional<PinFlags> after = co_await flags_after(host, connection, context);
-    if (after) state = after->state;
+    if (after) now = after->told;
     // A token that counts wrong PINs and has counted none was not asked.
-    if (outcome == PinOutcome::Unknown && after && flags.tells && after->state == PinState::Ok)
+    if (outcome == PinOutcome::Unknown && after && was_not_counted(flags.told, after->told))
       outcome = PinOutcome::NotTried;
   }
   if (counted) {
@@ -172,7 +183,7 @@ asio::awaitable<LoginResult> log_in(HostProcess& host, HostConnection& connectio
     if (!ended) co_return LoginFailed(named(ended.error(), context), false, true);
   }
   if (std::holds_alternative<host::Reply>(answer)) co_return LoginDone();
-  co_return LoginFailed(failure(answer, context, state), host_is_useless(answer),
+  co_return LoginFailed(failure(answer, context, now), host_is_useless(answer),
                         outcome != PinOutcome::NotTried);
 }
 

@@ -3,10 +3,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "agent/tokens/card_host.h"
 #include "agent/tokens/host_process.h"
+#include "agent/tokens/pin_told.h"
 #include "agent/tokens/token_fault.h"
 #include "agent/tokens/token_service.h"
 
@@ -17,17 +20,21 @@ struct LoginContext {
   std::string budget_id;  // pin_budget_id()
   std::shared_ptr<PinBudget> budget;
   CallLimit limit{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
+  PinGiver giver = PinGiver::Person;
+  std::optional<CardAccess> card;  // to count the tries that are left; nothing: the flags must do
 };
 
-// What a slot says of its token's user PIN, and whether its silence means anything: the flags of
-// CK_TOKEN_INFO may always be clear. SoftHSM sets CKF_USER_PIN_COUNT_LOW after each wrong PIN (measured
-// on 2.6.1); others are believed once they have set one.
-PinState user_pin_state(const host::SlotDescription& slot);
-PinState so_pin_state(const host::SlotDescription& slot);
-bool tells_tries(const host::SlotDescription& slot);
+// What is known of the token's user PIN now: by the card's own count where it can be had, else by its flags.
+boost::asio::awaitable<PinTold> ask_told(LoginContext context, host::SlotDescription slot);
 
-// How the attempt ended, for the budget.
+// How an attempt ended that was made by this Cryptoki call, for the budget.
+PinOutcome pin_outcome(const HostAnswer& answer, std::string_view call);
+// The same for C_Login, and for InitPin's: a C_InitPIN that fails comes after a good C_Login.
 PinOutcome login_outcome(const HostAnswer& answer);
+PinOutcome officer_outcome(const HostAnswer& answer);
+
+// The budget knows tokens by their lasting identity; people know them by name.
+Error named(Error error, const LoginContext& context);
 
 // Done: logged in. Else the error for the caller; `host_useless` if the host must be restarted first; `tried`
 // unless it is certain that the token compared no PIN.

@@ -34,6 +34,7 @@ ListedToken to_listed(const host::SlotDescription& slot, const ModuleConfig& con
   if (!slot.initialised) told.state = TokenState::Blank;
   if (slot.ckr != 0) told.state = TokenState::Faulty;
   listed.slot = slot.slot;
+  listed.reader = slot.slot_description;
   listed.initialised = slot.initialised;
   listed.login_required = slot.login_required;
   listed.protected_path = slot.protected_path;
@@ -53,7 +54,7 @@ auto deadline_members(const Deadlines& deadlines) {
 bool same_module(const ModuleConfig& one, const ModuleConfig& other) {
   const auto members = [](const ModuleConfig& config) {
     return std::tie(config.name, config.path, config.environment, config.init_args, config.sessions,
-                    config.queue, config.shared, config.removable);
+                    config.queue, config.shared, config.removable, config.idle_release);
   };
   return members(one) == members(other) &&
          deadline_members(one.deadlines) == deadline_members(other.deadlines) &&
@@ -63,11 +64,12 @@ bool same_module(const ModuleConfig& one, const ModuleConfig& other) {
 }
 
 TokenModule::TokenModule(asio::any_io_executor executor, ModuleConfig config, std::filesystem::path host_path,
-                         std::shared_ptr<PinBudget> budget)
+                         std::shared_ptr<PinBudget> budget, std::shared_ptr<PinPrompt> prompt)
     : executor_(executor),
       config_(std::make_shared<const ModuleConfig>(std::move(config))),
       host_path_(std::move(host_path)),
       budget_(std::move(budget)),
+      prompt_(std::move(prompt)),
       load_(std::make_shared<ModuleLoad>()) {
   scout_ = std::make_shared<ModuleScout>(
       executor_, launch(host::Mode::Scout, "scout of module " + config_->name), load_);
@@ -128,7 +130,12 @@ std::shared_ptr<HostedToken> TokenModule::hosted(const ListedToken& token) {
           : std::make_shared<HostSlot>(
                 executor_, launch(host::Mode::Token, "token host of \"" + token.description.name + "\""),
                 load_);
-  known = std::make_shared<HostedToken>(executor_, config_, slot, load_, token, budget_);
+  known =
+      std::make_shared<HostedToken>(executor_, config_, slot, load_, token, budget_, prompt_, card_access());
+  // A scout's module may hold on to the card (ykcs11, measured): it lets go with its process.
+  known->on_release([scout = std::weak_ptr(scout_)] {
+    if (const auto there = scout.lock()) there->rest("its card is left to other programs");
+  });
   for (std::size_t index = 0; index < present_.size(); ++index) {
     if (identity_key(present_[index]) != identity_key(token)) continue;
     known->refresh(token, pin_source_of(config_->pins, present_, index));
@@ -147,6 +154,10 @@ std::vector<std::shared_ptr<HostedToken>> TokenModule::all_hosted() const {
   return all;
 }
 
+CardAccess TokenModule::card_access() const {
+  return {executor_, launch(host::Mode::Card, "card host of module " + config_->name), load_};
+}
+
 AdminTask TokenModule::admin_task(const ListedToken& token) const {
   AdminTask task;
   task.executor = executor_;
@@ -159,6 +170,7 @@ AdminTask TokenModule::admin_task(const ListedToken& token) const {
   task.login.budget_id = pin_budget_id(token.description);
   task.login.budget = budget_;
   task.login.limit = login_limit(config_->deadlines);
+  if (token.description.removable) task.login.card = card_access();
   return task;
 }
 

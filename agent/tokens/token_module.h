@@ -12,6 +12,7 @@
 #include "agent/tokens/admin_host.h"
 #include "agent/tokens/hosted_token.h"
 #include "agent/tokens/module_scout.h"
+#include "agent/tokens/pin_source.h"
 
 namespace signet {
 
@@ -22,7 +23,7 @@ bool same_module(const ModuleConfig& one, const ModuleConfig& other);
 class TokenModule {
  public:
   TokenModule(boost::asio::any_io_executor executor, ModuleConfig config, std::filesystem::path host_path,
-              std::shared_ptr<PinBudget> budget);
+              std::shared_ptr<PinBudget> budget, std::shared_ptr<PinPrompt> prompt);
 
   const ModuleConfig& config() const { return *config_; }
   ModuleScout& scout() { return *scout_; }
@@ -42,6 +43,9 @@ class TokenModule {
   std::vector<std::shared_ptr<HostedToken>> all_hosted() const;
 
   AdminTask admin_task(const ListedToken& token) const;
+  CardAccess card_access() const;
+  // One of its tokens is at a signature, and may wait for a touch.
+  bool busy_signing() const { return load_->signing > 0; }
 
   // Ends all its processes and starts none any more. The token hosts among them, to wait until they are gone.
   std::vector<std::shared_ptr<HostProcess>> close(const std::string& why);
@@ -53,6 +57,7 @@ class TokenModule {
   std::shared_ptr<const ModuleConfig> config_;
   std::filesystem::path host_path_;
   std::shared_ptr<PinBudget> budget_;
+  std::shared_ptr<PinPrompt> prompt_;
   std::shared_ptr<ModuleLoad> load_;
   std::shared_ptr<ModuleScout> scout_;
   std::shared_ptr<HostSlot> shared_slot_;                       // shared modules only

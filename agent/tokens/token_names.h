@@ -19,6 +19,7 @@ namespace signet {
 struct ListedToken {
   TokenDescription description;
   std::uint64_t slot = 0;  // valid for that scout only: never an identity
+  std::string reader;      // the slot's description: PC/SC's name of the reader, where it is in one
   bool initialised = false;
   bool login_required = false;
   bool protected_path = false;  // the PIN is typed on the reader

@@ -55,7 +55,8 @@ void TokenRegistry::reload(std::vector<ModuleConfig> modules) {
       kept.push_back(std::move(*same));
       same->reset();
     } else {
-      kept.push_back(std::make_shared<TokenModule>(executor_, std::move(config), host_path_, budget_));
+      kept.push_back(
+          std::make_shared<TokenModule>(executor_, std::move(config), host_path_, budget_, prompt_));
     }
   }
   for (const auto& module : modules_) {

@@ -48,6 +48,13 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   boost::asio::awaitable<Result<TokenDescription>> describe(std::string module, std::string label,
                                                             std::string serial);
 
+  // May be empty: nobody can be asked.
+  const std::shared_ptr<PinPrompt>& pin_prompt() const { return prompt_; }
+  // Null once the configuration has it no more.
+  std::shared_ptr<TokenModule> module_of(const ListedToken& token) const {
+    return module_named(token.description.module);
+  }
+
   void reload(std::vector<ModuleConfig> modules);
 
   // --- hot-plug (token_registry_watch.cpp) ---
@@ -84,6 +91,7 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   Result<Found> found(const std::vector<ListedToken>& tokens, const Result<std::size_t>& index) const;
   Error absent_or(Error not_found, const std::string& selector) const;
 
+  boost::asio::awaitable<std::shared_ptr<TokenModule>> holder_seen_by(FaultContext about);
   void note_changes(const std::vector<ListedToken>& tokens);
   void doubt(const std::string& why);
   void look_again();
@@ -97,6 +105,7 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   boost::asio::any_io_executor executor_;
   std::filesystem::path host_path_;
   std::shared_ptr<PinBudget> budget_;
+  std::shared_ptr<PinPrompt> prompt_ = std::make_shared<PinPrompt>();
   std::vector<std::shared_ptr<TokenModule>> modules_;
   std::size_t operations_ = 0;
   bool draining_ = false;

@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "agent/tokens/card_holder.h"
 #include "agent/tokens/token_registry.h"
 
 namespace signet {
@@ -152,9 +153,24 @@ asio::awaitable<std::uint64_t> TokenRegistry::changed(std::uint64_t seen, Clock:
   co_return draining_ ? 0 : generation_;
 }
 
+// The module whose token is in its reader, but held by another program; null if it is not so.
+asio::awaitable<std::shared_ptr<TokenModule>> TokenRegistry::holder_seen_by(FaultContext about) {
+  const auto modules = modules_;
+  for (const auto& module : modules) {
+    const auto token = module->known(about.label, about.serial);
+    if (!token || !token->listed().description.removable || token->listed().reader.empty()) continue;
+    const std::string reader = token->listed().reader;
+    if (co_await card_is_held(module->card_access(), reader)) co_return module;
+  }
+  co_return nullptr;
+}
+
 asio::awaitable<Error> TokenRegistry::absence(FaultContext about) {
   const auto self = shared_from_this();
   const auto tokens = co_await scan();
+  if (const auto module = co_await holder_seen_by(about)) {
+    co_return token_held_error(about, who_holds_cards(module->card_access()));
+  }
   std::vector<std::string> present;
   for (const ListedToken& token : tokens) {
     if (token.description.removable) present.push_back(token.description.name);

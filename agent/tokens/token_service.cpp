@@ -9,9 +9,9 @@
 #include "agent/tokens/found_key.h"
 #include "agent/tokens/key_use.h"
 #include "agent/tokens/pin_budget.h"
-#include "agent/tokens/pin_source.h"
 #include "agent/tokens/sign_batch.h"
 #include "agent/tokens/sign_request.h"
+#include "agent/tokens/token_pins.h"
 #include "agent/tokens/token_registry.h"
 #include "agent/tokens/token_service_factory.h"
 
@@ -41,17 +41,6 @@ Result<void> check_label(std::string_view parameter, const std::string& label, s
   if (!label.empty() && label.size() <= most && printable && label.back() != ' ') return {};
   return invalid_parameter(parameter, "A label has 1 to " + std::to_string(most) +
                                           " bytes, no control characters and no blank at its end.");
-}
-
-Result<void> check_pin(std::string_view parameter, const Secret& pin) {
-  if (!pin.empty() && pin.size() <= kMaxPinSize) return {};
-  return invalid_parameter(parameter, "A PIN has 1 to " + std::to_string(kMaxPinSize) + " bytes.");
-}
-
-Result<void> check_not_blank(const ListedToken& token) {
-  if (token.initialised) return {};
-  return invalid_parameter(
-      "token", "Token \"" + token.description.name + "\" is blank. Initialise it first: signet token init.");
 }
 
 // Whether the token serves the key again. The search goes to the token whatever its session has cached.
@@ -98,9 +87,16 @@ class HostTokenService : public ReloadableTokenService {
 
   asio::awaitable<std::vector<ModuleDescription>> modules() override;
   asio::awaitable<std::vector<TokenDescription>> list() override;
-  asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin) override;
+  using TokenService::unlock;
+  asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin,
+                                                   PinCache cache) override;
+  asio::awaitable<Result<TokenDescription>> unlock_by_prompt(std::string token, PinCache cache) override;
   asio::awaitable<Result<TokenDescription>> lock(std::string token) override;
   asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
+  asio::awaitable<Result<TokenDescription>> change_pin(std::string token, Secret old_pin,
+                                                       Secret new_pin) override;
+  asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
+                                                        Secret new_pin) override;
   asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   asio::awaitable<Result<FoundKey>> find(std::string uri) override;
   asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
@@ -121,6 +117,7 @@ class HostTokenService : public ReloadableTokenService {
   asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
   asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
   void reload(std::vector<ModuleConfig> modules) override { registry_->reload(std::move(modules)); }
+  void ask_through(PinPrompt prompt) override { *registry_->pin_prompt() = std::move(prompt); }
 
  private:
   // Each coroutine takes its own share before it first suspends, and does not touch the service afterwards.
@@ -139,13 +136,15 @@ asio::awaitable<std::vector<TokenDescription>> HostTokenService::list() {
   const auto registry = registry_;
   std::vector<TokenDescription> told;
   if (registry->draining()) co_return told;
-  const auto tokens = co_await registry->scan();
+  auto tokens = co_await registry->scan();
+  co_await count_tries(registry, tokens);
   for (const ListedToken& token : tokens) told.push_back(token.description);
   co_return told;
 }
 
 asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string token,
-                                                                   std::optional<Secret> pin) {
+                                                                   std::optional<Secret> pin,
+                                                                   PinCache cache) {
   const auto registry = registry_;
   const auto health = health_;
   if (registry->draining()) co_return stopping_error();
@@ -157,7 +156,7 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string t
   if (!found) co_return found.error();
   if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
   const auto hosted = found->module->hosted(found->token);
-  const auto done = co_await hosted->unlock(std::move(pin));
+  const auto done = co_await hosted->unlock(std::move(pin), cache);
   if (!done) {
     look_anew(*found->module, done.error());
     co_return done.error();
@@ -168,18 +167,17 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unlock(std::string t
   co_return co_await registry->describe(told.module, told.label, told.serial);
 }
 
+asio::awaitable<Result<TokenDescription>> HostTokenService::unlock_by_prompt(std::string token,
+                                                                             PinCache cache) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await unlock_token_by_prompt(registry, std::move(token), cache);
+}
+
 asio::awaitable<Result<TokenDescription>> HostTokenService::lock(std::string token) {
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
-  const TokenRegistry::Operation operation(registry);
-  const auto found = co_await registry->resolve(token);
-  if (!found) co_return found.error();
-  const TokenDescription& told = found->token.description;
-  if (const auto hosted = found->module->known(told.label, told.serial)) {
-    const auto process = hosted->lock("it was locked");
-    if (process) co_await process->gone();
-  }
-  co_return co_await registry->describe(told.module, told.label, told.serial);
+  co_return co_await lock_token(registry, std::move(token));
 }
 
 Result<void> check_init(const InitTokenRequest& request) {
@@ -215,6 +213,20 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::init(InitTokenReques
   if (!cleared) co_return cleared.error();
   module->scout().restart("a token was initialised");  // it may not see that by itself
   co_return co_await registry->describe(told.module, slot->token.label, slot->token.serial);
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::change_pin(std::string token, Secret old_pin,
+                                                                       Secret new_pin) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await change_token_pin(registry, std::move(token), std::move(old_pin), std::move(new_pin));
+}
+
+asio::awaitable<Result<TokenDescription>> HostTokenService::unblock_pin(std::string token, Secret officer,
+                                                                        Secret new_pin) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await unblock_token_pin(registry, std::move(token), std::move(officer), std::move(new_pin));
 }
 
 asio::awaitable<Result<FoundKey>> HostTokenService::generate(GenerateRequest request) {

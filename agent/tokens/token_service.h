@@ -31,6 +31,7 @@ struct TokenDescription {
   std::string uri;                                 // RFC 7512
   TokenState state = TokenState::Locked;
   PinState pin = PinState::Ok;
+  std::optional<std::uint32_t> pin_tries;  // left, exactly; nothing where nobody can tell
   bool removable = false;
 };
 
@@ -92,6 +93,10 @@ struct TokenSignature {
   std::size_t place = 0;      // which of the key's places it comes from
 };
 
+// How long the token's PIN may be kept, counted from the login. Nothing: as long as its host lives; zero: for
+// one use.
+using PinCache = std::optional<std::chrono::seconds>;
+
 // What a person must know while a call waits for them.
 struct TokenEvent {
   enum class Kind {
@@ -127,6 +132,7 @@ struct Waiting {
   // kFreshFor; an error is the call's. What it refers to lives as long as the call. Empty: nothing to ask.
   std::function<boost::asio::awaitable<Result<void>>()> still_allowed;
   std::chrono::steady_clock::time_point judged_at = std::chrono::steady_clock::now();
+  PinCache pin_cache;  // by the rule that allows the call
 };
 
 struct InitTokenRequest {
@@ -141,6 +147,19 @@ struct GenerateRequest {
   std::string label;
   std::optional<Secret> pin;  // absent: the token's configured PIN source, else PinRequired
 };
+
+// What is known of a token's PIN before it is sent.
+struct PinTold {
+  PinState state = PinState::Ok;
+  // The token says when tries are low, so that its silence means something.
+  bool tells = false;
+  // No wrong PIN was counted since the last right one.
+  bool untouched = false;
+  std::optional<std::uint32_t> left;  // exactly, where PC/SC could tell (pkcs11/card.h)
+};
+
+// Who gives a PIN: a person does now; a configured source may go on giving what was right once.
+enum class PinGiver { Person, Source };
 
 // How an attempt ended, as far as is known.
 enum class PinOutcome {
@@ -157,16 +176,21 @@ class PinBudget {
  public:
   virtual ~PinBudget() = default;
   // Before C_Login: writes the attempt down. Refuses (PinRefused) a value that was refused before, and any
-  // value after one wrong one on a token that does not tell how many tries are left (`token_tells`), or when
-  // the last try is left.
-  virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told,
-                                                     bool token_tells) = 0;
+  // value after one wrong one on a token that does not tell how many tries are left, or when the last try is
+  // left. A source is given one more value where the wrong one was right before: the PIN was changed
+  // elsewhere, and the source knows. What was right before is not taken from a source once the token has
+  // counted a wrong PIN since: a module may have sent it by itself, and it may be wrong now.
+  virtual boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinTold told,
+                                                     PinGiver giver) = 0;
   // After C_Login, once for each begin() that went well. Accepted clears the budget; Refused keeps the value
   // as refused.
   virtual boost::asio::awaitable<Result<void>> end(std::string token, PinOutcome outcome) = 0;
   // The value that was accepted last was sent once more by the token's host (a card that was reset) and
   // refused: it was changed elsewhere. Keeps it as refused.
   virtual boost::asio::awaitable<Result<void>> refused_later(std::string token) = 0;
+  // The value that was accepted last was replaced by a new PIN: what was tried before says nothing any more,
+  // and a source that still gives the old one is not listened to.
+  virtual boost::asio::awaitable<Result<void>> replaced(std::string token) = 0;
   // The PIN was set anew: what was tried before says nothing any more.
   virtual boost::asio::awaitable<Result<void>> clear(std::string token) = 0;
 };
@@ -185,10 +209,25 @@ class TokenService {
   virtual boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) = 0;
 
   // NotFound, TokenAbsent, PinRequired (no PIN and no source), PinRefused, TokenFault.
+  // The PIN is kept for `cache`.
   virtual boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
-                                                                  std::optional<Secret> pin) = 0;
+                                                                  std::optional<Secret> pin,
+                                                                  PinCache cache) = 0;
+  boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin) {
+    return unlock(std::move(token), std::move(pin), std::nullopt);
+  }
+  // The same with the PIN from the agent's own pinentry, whatever source the token has.
+  virtual boost::asio::awaitable<Result<TokenDescription>> unlock_by_prompt(std::string token,
+                                                                            PinCache cache) = 0;
+  // Its sessions are closed, its PIN is forgotten, and its card is reset. TokenFault "card-not-reset".
   virtual boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) = 0;
   virtual boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) = 0;
+  // Sets a new user PIN, by the old one or by the security officer's (`officer`; a PIV card's PUK). Where the
+  // token was unlocked it goes on with the new one. PinRefused, InvalidParameter, TokenAbsent, TokenFault.
+  virtual boost::asio::awaitable<Result<TokenDescription>> change_pin(std::string token, Secret old_pin,
+                                                                      Secret new_pin) = 0;
+  virtual boost::asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
+                                                                       Secret new_pin) = 0;
   // Sensitive, not extractable, checked after the fact (the object is destroyed if the token did otherwise).
   virtual boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) = 0;
   // The one private key that the URI names: NotFound if none, InvalidParameter if several.

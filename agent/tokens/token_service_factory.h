@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/tokens/pin_source.h"
 #include "agent/tokens/token_service.h"
 
 namespace signet {
@@ -20,6 +21,8 @@ class ReloadableTokenService : public TokenService {
   // Hosts of modules whose configuration is the same go on; the others are ended, and their tokens locked.
   // Calls in flight on them are tried again with the new configuration where it still has their module.
   virtual void reload(std::vector<ModuleConfig> modules) = 0;
+  // How people are asked for PINs at the agent's own prompt. Without it nobody can be.
+  virtual void ask_through(PinPrompt prompt) = 0;
 };
 
 // "signet-token-host" beside the running program.

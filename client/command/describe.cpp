@@ -78,11 +78,14 @@ object to_json(const AgentStatus& status) {
 }
 
 object to_json(const TokenInfo& token) {
-  return {{"name", token.name},     {"label", token.label},
-          {"serial", token.serial}, {"manufacturer", token.manufacturer},
-          {"model", token.model},   {"module", token.module},
-          {"uri", token.uri},       {"state", token.state},
-          {"pin", token.pin},       {"removable", token.removable}};
+  object json{{"name", token.name},     {"label", token.label},
+              {"serial", token.serial}, {"manufacturer", token.manufacturer},
+              {"model", token.model},   {"module", token.module},
+              {"uri", token.uri},       {"state", token.state},
+              {"pin", token.pin},       {"removable", token.removable},
+              {"pinTries", nullptr}};
+  if (token.pin_tries) json["pinTries"] = *token.pin_tries;
+  return json;
 }
 
 object to_json(const KeyEvidenceInfo& evidence) {

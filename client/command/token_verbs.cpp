@@ -1,4 +1,4 @@
-// signet token list | init | unlock | lock | reset-pin-budget.
+// signet token list | init | unlock | lock | change-pin | unblock | reset-pin-budget.
 #include <algorithm>
 #include <memory>
 
@@ -13,8 +13,8 @@ namespace {
 
 struct TokenArguments {
   std::string token, label;
-  PinOptions pin, so_pin;
-  bool source = false, yes = false;
+  PinOptions pin, so_pin, new_pin;
+  bool source = false, pinentry = false, yes = false;
 };
 
 Outcome token_outcome(std::string text, const TokenInfo& token) {
@@ -23,11 +23,12 @@ Outcome token_outcome(std::string text, const TokenInfo& token) {
 
 // What the token says of its PIN matters only when it is not fine.
 std::string pin_note(const TokenInfo& token) {
-  if (token.pin == "low") return "a wrong PIN was given";
+  const std::string tries = token.pin_tries ? std::to_string(*token.pin_tries) + " tries left" : "";
+  if (token.pin == "low") return tries.empty() ? "a wrong PIN was given" : tries;
   if (token.pin == "final") return "the last try is left";
   if (token.pin == "blocked") return "the PIN is blocked";
   if (token.pin == "unset") return "no PIN is set";
-  return {};
+  return tries;
 }
 
 Result<Outcome> list(Session& session) {
@@ -97,6 +98,12 @@ Result<Outcome> init(Session& session, const TokenArguments& arguments) {
 Result<Outcome> unlock(Session& session, const TokenArguments& arguments) {
   auto agent = session.agent();
   if (!agent) return agent.error();
+  if (arguments.pinentry) {
+    auto token = (*agent)->unlock_token_by_pinentry(arguments.token);
+    if (!token) return token.error();
+    return token_outcome("Token " + in_quotes(token->name) + " is " + printable(token->state) + ".\n",
+                         *token);
+  }
   std::optional<Secret> pin;
   if (!arguments.source) {
     auto given = session.need_pin(arguments.pin, "PIN of token " + arguments.token);
@@ -114,7 +121,35 @@ Result<Outcome> lock(Session& session, const TokenArguments& arguments) {
   auto token = (*agent)->lock_token(arguments.token);
   if (!token) return token.error();
   return token_outcome("Token " + in_quotes(token->name) + " is " + printable(token->state) +
-                           ": the agent has forgotten its PIN.\n",
+                           ": the agent has forgotten its PIN, and so has its card, if it is one.\n",
+                       *token);
+}
+
+Result<Outcome> change_pin(Session& session, const TokenArguments& arguments) {
+  auto old_pin = session.need_pin(arguments.pin, "Old PIN of token " + arguments.token);
+  if (!old_pin) return old_pin.error();
+  auto new_pin = session.need_new_pin(arguments.new_pin, "New PIN of token " + arguments.token);
+  if (!new_pin) return new_pin.error();
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto token = (*agent)->change_pin(arguments.token, *old_pin, *new_pin);
+  if (!token) return token.error();
+  return token_outcome("The PIN of token " + in_quotes(token->name) + " is changed; the token is " +
+                           printable(token->state) + ".\n",
+                       *token);
+}
+
+Result<Outcome> unblock(Session& session, const TokenArguments& arguments) {
+  auto officer = session.need_pin(arguments.so_pin, "PUK or SO PIN of token " + arguments.token);
+  if (!officer) return officer.error();
+  auto new_pin = session.need_new_pin(arguments.new_pin, "New PIN of token " + arguments.token);
+  if (!new_pin) return new_pin.error();
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto token = (*agent)->unblock_pin(arguments.token, *officer, *new_pin);
+  if (!token) return token.error();
+  return token_outcome("Token " + in_quotes(token->name) + " has a new PIN.\nNext: signet token unlock " +
+                           printable(token->name) + "\n",
                        *token);
 }
 
@@ -159,9 +194,47 @@ void add_unlock(Verb& token) {
   add_pin_options(verb, "pin", arguments->pin, "the PIN");
   verb.flag("--configured", &arguments->source,
             "Use the PIN source that the agent's configuration has for the token.");
+  verb.flag("--pinentry", &arguments->pinentry,
+            "Ask at the agent's own prompt: the PIN does not pass through this program.");
+  verb.exclusive({"--pinentry", "--configured"});
+  verb.exclusive({"--pinentry", "--pin-file"});
+  verb.exclusive({"--pinentry", "--pin-fd"});
   verb.exclusive({"--configured", "--pin-file"});
   verb.exclusive({"--configured", "--pin-fd"});
   verb.run([arguments](Session& session) { return unlock(session, *arguments); });
+}
+
+void add_change_pin(Verb& token) {
+  auto arguments = std::make_shared<TokenArguments>();
+  Verb verb =
+      token.verb("change-pin", "Change a token's PIN.",
+                 "Asks for the old PIN and twice for the new one. A token that was unlocked goes on with\n"
+                 "the new PIN. If the agent has a PIN source for the token, give that the new one, too.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  signet token change-pin release\n"
+                 "  signet token change-pin release --pin-file old.pin --new-pin-file new.pin\n");
+  verb.positional("TOKEN", &arguments->token, "Which token.");
+  add_pin_options(verb, "pin", arguments->pin, "the old PIN");
+  add_pin_options(verb, "new-pin", arguments->new_pin, "the new PIN");
+  verb.run([arguments](Session& session) { return change_pin(session, *arguments); });
+}
+
+void add_unblock(Verb& token) {
+  auto arguments = std::make_shared<TokenArguments>();
+  Verb verb =
+      token.verb("unblock", "Set a new PIN where the old one is blocked or forgotten.",
+                 "A YubiKey, or another PIV card, takes its PUK for that; other tokens the SO PIN (the\n"
+                 "administrator's). That has tries of its own: a wrong one is never sent twice, and the\n"
+                 "last try is left to the token's own tool.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  signet token unblock \"YubiKey PIV #15835999\"\n"
+                 "  signet token unblock release --so-pin-file so.pin --new-pin-file new.pin\n");
+  verb.positional("TOKEN", &arguments->token, "Which token.");
+  add_pin_options(verb, "so-pin", arguments->so_pin, "the PUK or the SO PIN");
+  add_pin_options(verb, "new-pin", arguments->new_pin, "the new PIN");
+  verb.run([arguments](Session& session) { return unblock(session, *arguments); });
 }
 
 void add_reset_pin_budget(Verb& token) {
@@ -195,10 +268,14 @@ void add_token_verbs(Verb& root) {
   add_unlock(token);
   auto arguments = std::make_shared<TokenArguments>();
   Verb verb = token.verb("lock", "End a token's sessions and forget its PIN.",
+                         "A card in a reader is reset: other programs have to give its PIN again, too.\n"
+                         "\n"
                          "Example:\n"
                          "  signet token lock release\n");
   verb.positional("TOKEN", &arguments->token, "Which token.");
   verb.run([arguments](Session& session) { return lock(session, *arguments); });
+  add_change_pin(token);
+  add_unblock(token);
   add_reset_pin_budget(token);
 }
 

@@ -9,9 +9,10 @@ from pathlib import Path
 SIGNET = Path(os.environ["SIGNET_BIN_DIR"]) / "signet"
 PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/cli.md"
 VERBS = {"ledger list", "ledger show", "ledger backup", "ledger restore",
-         "init", "status", "token list", "token init", "token unlock", "token lock", "token reset-pin-budget",
-         "key generate", "key certificate issue", "key certificate request", "key enrol", "key attest", "key list",
-         "key show", "key retire", "key forget", "repository create", "repository adopt",
+         "init", "status", "token list", "token init", "token unlock", "token lock",
+         "token change-pin", "token unblock", "token reset-pin-budget", "key generate", "key certificate issue",
+         "key certificate request", "key enrol", "key attest", "key list", "key show", "key retire", "key forget",
+         "repository create", "repository adopt",
          "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "policy show",
          "policy check", "policy explain", "request list", "request show", "request approve", "request deny",
          "request sign", "ledger export", "ledger verify", "ledger proof", "ledger verify-proof", "ledger check",

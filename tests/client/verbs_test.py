@@ -186,6 +186,33 @@ class Tokens(CommandTest):
         self.assertIn("forgotten", self.run_signet("token", "lock", "release"))
         self.assertEqual(agent.calls, [("LockToken", {"token": "release"})])
 
+    def test_token_change_pin(self):
+        agent = self.agent(ChangePin={"token": {**TOKEN, "state": "unlocked"}})
+        text = self.run_signet("token", "change-pin", "release", "--pin-file", self.pin_file("old", "1111\n"),
+                               "--new-pin-file", self.pin_file("new", "2222\n"))
+        self.assertIn("is changed; the token is unlocked", text)
+        self.assertEqual(agent.calls, [("ChangePin", {"token": "release", "oldPin": "1111", "newPin": "2222"})])
+
+    def test_token_unblock(self):
+        agent = self.agent(UnblockPin={"token": TOKEN})
+        text = self.run_signet("token", "unblock", "release", "--so-pin-file", self.pin_file("puk", "1111\n"),
+                               "--new-pin-file", self.pin_file("new", "2222\n"))
+        self.assertIn("signet token unlock release", text)
+        self.assertEqual(agent.calls, [("UnblockPin", {"token": "release", "soPin": "1111", "newPin": "2222"})])
+        self.run_signet("token", "unblock", "release", "--so-pin-file", self.pin_file("puk", "1111\n"), code=4)
+
+    def test_token_unlock_at_the_agents_prompt(self):
+        agent = self.agent(UnlockToken={"token": {**TOKEN, "state": "unlocked"}})
+        self.run_signet("token", "unlock", "release", "--pinentry")
+        self.assertEqual(agent.calls, [("UnlockToken", {"token": "release", "pinentry": True})])
+
+    def test_token_list_tells_the_tries_that_are_left(self):
+        self.agent(ListTokens={"tokens": [{**TOKEN, "pin": "low", "pinTries": 2}, {**TOKEN, "pinTries": 3}]})
+        text = self.run_signet("token", "list")
+        self.assertIn("2 tries left", text)
+        self.assertIn("3 tries left", text)
+        self.assertEqual([token["pinTries"] for token in self.run_signet("--json", "token", "list")["tokens"]], [2, 3])
+
     def test_reset_pin_budget(self):
         agent = self.agent(ResetPinBudget={"token": TOKEN})
         self.assertIn('PINs may be sent to token "release" again.', self.run_signet("token", "reset-pin-budget", "release"))

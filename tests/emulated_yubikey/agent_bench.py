@@ -5,6 +5,7 @@ import base64
 import os
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,46 @@ def configuration(module: str, bench: PcscdWithCards, extra: str = "") -> str:
             f"environment = {{ {environment} }}\n{extra}")
 
 
+class Causes:
+    """Why a PIN may reach a card: somebody gave it, or it was configured. What the card says it got is held against that
+    when the agent is stopped, whatever a test looked at."""
+
+    def __init__(self) -> None:
+        self.given: Counter[str] = Counter()  # how often, by persons and in configurations
+        self.changed = 0  # how often somebody else changed a card's PIN: what was right is then sent once in vain
+
+    def of_call(self, method: str, parameters: dict[str, Any]) -> None:
+        for name in ("pin", "oldPin", "newPin", "soPin"):
+            value = parameters.get(name)
+            if isinstance(value, str):
+                self.given[value] += 1
+
+    def judge(self, card: str, control: Any) -> None:
+        """No value that nobody gave; none refused more often than it was given; and no card asked in vain."""
+        known = list(self.given)
+        uses = control("every-pin-use", card=card, known=known)["uses"]
+        strange = [use for use in uses if use["value"] is None]
+        assert not strange, f"{card} got a PIN that nobody gave: {strange}"
+        refused = Counter(known[use["value"]] for use in uses if use["outcome"] == "refused")
+        for value, times in refused.items():
+            most = self.given[value] + self.changed
+            assert times <= most, f"{card} refused a PIN {times} times that was given {most} times"
+        assert not [use for use in uses if use["outcome"] == "blocked"], f"{card} was asked although it was blocked"
+
+
 class CardAgent:
-    """An agent, its cards, and keys on them that it may sign messages with. `udev`: it hears from the cards' udev."""
+    """An agent, its cards, and keys on them that it may sign messages with. `udev`: it hears from the cards' udev.
+    stop() fails if a PIN reached a card that nobody had given."""
 
     def __init__(self, module: str, *cards: CardSpec, extra: str = "", udev: bool = True,
                  policy: str = PERMISSIVE_POLICY) -> None:
         self.module = module
+        self.causes = Causes()
+        self._cards = [card.name for card in cards]
         self._scratch = tempfile.TemporaryDirectory(prefix="signet-test-")
         self.directory = Path(self._scratch.name)
         self.bench = PcscdWithCards(*cards)
-        self.control = self.bench.control
+        self._control = self.bench.control
         # The sanitizers' runtime wants to be loaded first.
         udev = udev and not os.environ.get("SIGNET_SANITIZE")
         listening = [f"{name}={value}" for name, value in self.bench.udev_environment.items()] if udev else []
@@ -45,14 +76,23 @@ class CardAgent:
     def start(self) -> None:
         self.agent.start()
 
+    def control(self, command: str, **parameters: Any) -> dict[str, Any]:
+        if command == "set-pin":
+            self.causes.changed += 1
+        answer: dict[str, Any] = self._control(command, **parameters)
+        return answer
+
     def stop(self) -> None:
         try:
             self.agent.stop()
+            for card in self._cards:
+                self.causes.judge(card, self._control)
         finally:
             self.bench.stop()
             self._scratch.cleanup()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self.causes.of_call(method, parameters)
         with self.agent.connect() as connection:
             answer: dict[str, Any] = connection.call(method, **parameters)
             return answer

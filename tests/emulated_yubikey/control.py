@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from .bench import Bench
 from .faults import Fault
-from .holder import Holder, reset_card
+from .holder import Holder, pin_state, reset_card
 from .provisioning import make_key, set_chuid
 from .state import Algorithm, PinPolicy, Secret, TouchPolicy
 
@@ -86,6 +86,13 @@ class Commands:
     def do_diary(self, card: str) -> Answer:
         return self._bench.owned(card).card.diary.summary()
 
+    def do_every_pin_use(self, card: str, known: list[str]) -> Answer:
+        return {"uses": self._bench.owned(card).card.diary.every_use_of(known)}
+
+    def do_pin_state(self, reader: int = 0) -> Answer:
+        """What another program is told of the PIN: a status word."""
+        return {"status": pin_state(reader)}
+
     def do_log(self, card: str) -> Answer:
         return {"log": self._bench.owned(card).card.diary.log()}
 
@@ -114,6 +121,13 @@ class Commands:
     def do_set_pin(self, card: str, pin: str) -> None:
         """Somebody changed it elsewhere; all tries are left."""
         self._bench.owned(card).card.provision(lambda state: setattr(state, "pin", Secret.of(pin)))
+
+    def do_set_puk(self, card: str, puk: str) -> None:
+        self._bench.owned(card).card.provision(lambda state: setattr(state, "puk", Secret.of(puk)))
+
+    def do_block_pin(self, card: str) -> None:
+        """Somebody has used all its tries elsewhere."""
+        self._bench.owned(card).card.provision(lambda state: setattr(state.pin, "left", 0))
 
     def do_release(self) -> None:
         if self._holder is not None:

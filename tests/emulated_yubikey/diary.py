@@ -30,6 +30,7 @@ class Diary:
         self._salt = os.urandom(16)
         self._values: dict[bytes, int] = {}
         self.pin_uses: list[PinUse] = []
+        self.all_pin_uses: list[PinUse] = []  # clear() leaves them
         self.status_queries = 0  # VERIFY without data costs no try
         self.commands = 0
         self.signatures = 0
@@ -37,7 +38,15 @@ class Diary:
 
     def pin_used(self, what: str, outcome: str, left: int, value: bytes) -> None:
         number = self._values.setdefault(hashlib.sha256(self._salt + value).digest(), len(self._values) + 1)
-        self.pin_uses.append(PinUse(what, outcome, left, number, len(value.rstrip(b"\xff")), time.time()))
+        use = PinUse(what, outcome, left, number, len(value.rstrip(b"\xff")), time.time())
+        self.pin_uses.append(use)
+        self.all_pin_uses.append(use)
+
+    def every_use_of(self, known: list[str]) -> list[dict[str, object]]:
+        """All since the card was made; "value" is the index in `known`, or None for a value that is not there."""
+        numbers = {self._values.get(hashlib.sha256(self._salt + value.encode().ljust(8, b"\xff")).digest()): index
+                   for index, value in enumerate(known)}
+        return [{**asdict(use), "value": numbers.get(use.value)} for use in self.all_pin_uses]
 
     def command(self, frame: bytes) -> None:
         """One APDU as it arrived; a PIN's or a key's bytes are left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 
 class Holder:
@@ -31,12 +32,35 @@ def reset_card(reader: int) -> None:
                    cwd=Path(__file__).parent.parent)
 
 
-def _reset(index: int) -> None:
+def pin_state(reader: int) -> int:
+    """What the card says to another program that asks "VERIFY" without a PIN and selects nothing: 9000, the PIN is
+    verified; 63Cx, it is not; 6D00, no applet is selected, so nobody is logged in to one. It costs no try."""
+    said = subprocess.run([sys.executable, "-B", "-m", "emulated_yubikey.holder", str(reader), "pin-state"], check=True,
+                          timeout=20, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True)
+    return int(said.stdout, 16)
+
+
+def _connect(index: int) -> Any:
     from smartcard import scard
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     _, readers = scard.SCardListReaders(context, [])
     result, card, _ = scard.SCardConnect(context, readers[index], scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T1)
-    if result != scard.SCARD_S_SUCCESS or scard.SCardDisconnect(card, scard.SCARD_RESET_CARD) != scard.SCARD_S_SUCCESS:
+    if result != scard.SCARD_S_SUCCESS:
+        raise SystemExit(scard.SCardGetErrorMessage(result))
+    return card
+
+
+def _pin_state(index: int) -> None:
+    from smartcard import scard
+    card = _connect(index)
+    _, answer = scard.SCardTransmit(card, scard.SCARD_PCI_T1, [0x00, 0x20, 0x00, 0x80])
+    print(bytes(answer[-2:]).hex())
+    scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
+
+
+def _reset(index: int) -> None:
+    from smartcard import scard
+    if scard.SCardDisconnect(_connect(index), scard.SCARD_RESET_CARD) != scard.SCARD_S_SUCCESS:
         raise SystemExit("the card could not be reset")
 
 
@@ -59,5 +83,7 @@ def _hold(index: int, exclusive: bool) -> None:
 if __name__ == "__main__":
     if sys.argv[2] == "reset":
         _reset(int(sys.argv[1]))
+    elif sys.argv[2] == "pin-state":
+        _pin_state(int(sys.argv[1]))
     else:
         _hold(int(sys.argv[1]), sys.argv[2] == "1")

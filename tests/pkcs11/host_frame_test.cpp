@@ -56,6 +56,11 @@ std::vector<Request> full_requests() {
   all.emplace_back(InitTokenRequest{77, {"old", "1"}, secret("so-pin"), "new"});
   all.emplace_back(InitPinRequest{77, {"old", "1"}, secret("so-pin"), secret("pin")});
   all.emplace_back(ListCertificatesRequest{});
+  all.emplace_back(SetPinRequest{secret("old"), secret("new pin")});
+  all.emplace_back(LogoutRequest{});
+  all.emplace_back(ResetCardRequest{"reader 0"});
+  all.emplace_back(CardTriesRequest{"reader 1"});
+  all.emplace_back(UnblockCardRequest{"reader 2", secret("puk"), secret("pin")});
   return all;
 }
 
@@ -73,6 +78,11 @@ std::vector<Reply> full_replies() {
   all.emplace_back(InitTokenReply{full_slot()});
   all.emplace_back(InitPinReply{full_slot()});
   all.emplace_back(ListCertificatesReply{{{{0x30, 0}, {1}, "label"}, CertificateObject{}}, 3});
+  all.emplace_back(SetPinReply{});
+  all.emplace_back(LogoutReply{});
+  all.emplace_back(ResetCardReply{true});
+  all.emplace_back(CardTriesReply{true, {true, 2, 3}, {true, 4, 5}});
+  all.emplace_back(UnblockCardReply{});
   return all;
 }
 
@@ -221,9 +231,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 13}}).has_value());
+  CHECK_FALSE(header({{5, 18}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x8d}}).has_value());
+  CHECK_FALSE(header({{5, 0x92}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
@@ -308,7 +318,7 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(13) == "?");
+  CHECK(frame_type_name(18) == "?");
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ sessions = 6
 queue = 77
 shared = true
 removable = false
+idle-release = "5m"
 [module.deadlines]
 discovery = "3s"
 login = "4s"
@@ -86,6 +87,9 @@ command = ["/bin/pin", "t2"]
 [[module.pin]]
 token = "t3"
 credential = "pin3"
+[[module.pin]]
+token = "t4"
+pinentry = true
 [[module]]
 name = "two"
 path = "/usr/lib/two.so"
@@ -128,13 +132,16 @@ path = "/usr/lib/two.so"
   CHECK(one.deadlines.sign == 50s);
   CHECK(one.deadlines.generate == 600s);
   CHECK(one.deadlines.queue == 7s);
-  REQUIRE(one.pins.size() == 3);
+  CHECK(one.idle_release == 300s);
+  REQUIRE(one.pins.size() == 4);
   CHECK(one.pins[0].kind == PinSource::Kind::File);
   CHECK(one.pins[0].file == "/etc/pin");
   CHECK(one.pins[1].kind == PinSource::Kind::Command);
   CHECK(one.pins[1].command == std::vector<std::string>{"/bin/pin", "t2"});
   CHECK(one.pins[2].kind == PinSource::Kind::Credential);
   CHECK(one.pins[2].file == "pin3");
+  CHECK(one.pins[3].kind == PinSource::Kind::Pinentry);
+  CHECK(config->modules[1].idle_release == 0s);
   CHECK(config->modules[1].removable);
   CHECK(config->modules[1].pins.empty());
 }
@@ -188,7 +195,11 @@ TEST_CASE("a bad configuration names its file, line and key, and what to write")
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nenvironment = { A = 1 }\n",
        "signet.toml:4: module.environment: ", "quotes"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module.pin]]\ntoken=\"t\"\npin=\"1234\"\n",
-       "signet.toml:6: module.pin.pin: ", "token, file, command, credential"},
+       "signet.toml:6: module.pin.pin: ", "token, file, command, credential, pinentry"},
+      {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module.pin]]\ntoken=\"t\"\npinentry=false\n",
+       "signet.toml:6: module.pin.pinentry: ", "left out"},
+      {"[[module]]\nname=\"x\"\npath=\"/x.so\"\nidle-release=\"1ms\"\n",
+       "signet.toml:4: module.idle-release: ", "10"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module.pin]]\ntoken=\"t\"\n",
        "signet.toml:5: module.pin.token: ", "exactly one"},
       {"[[module]]\nname=\"x\"\npath=\"/x.so\"\n[[module.pin]]\ntoken=\"t\"\nfile=\"/f\"\ncredential=\"c\"\n",

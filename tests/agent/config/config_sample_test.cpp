@@ -59,7 +59,7 @@ TEST_CASE("the sample's examples load too, with the defaults of deadlines and se
   const signet::ModuleConfig defaults;
   REQUIRE(config->sinks.size() == 1);
   CHECK(config->sinks[0].backfill);
-  CHECK(module.pins.size() == 3);
+  CHECK(module.pins.size() == 4);
   CHECK(module.sessions == defaults.sessions);
   CHECK(module.queue == defaults.queue);
   CHECK(module.deadlines.discovery == defaults.deadlines.discovery);

@@ -92,7 +92,18 @@ struct Agent {
     loop.restart();
     loop.run();
     REQUIRE(outcome->has_value());
-    return **outcome;
+    return std::move(**outcome);
+  }
+  PromptOutcome ask_pin(const std::string& error = "") {
+    std::optional<PromptOutcome> answered;
+    asio::co_spawn(loop, pinentry.ask_pin("The agent needs the PIN of token \"alpha\".", error),
+                   [&](const std::exception_ptr& fault, PromptOutcome outcome) {
+                     if (!fault) answered = std::move(outcome);
+                   });
+    loop.restart();
+    loop.run();
+    REQUIRE(answered.has_value());
+    return std::move(*answered);
   }
 };
 
@@ -206,4 +217,37 @@ TEST_CASE("a stopping agent ends the prompt that is shown and those that wait") 
   CHECK((**waits).why == "The agent is stopping.");
   CHECK(agent.ask().why == "The agent is stopping.");
   CHECK(::kill(hangs.pid(), 0) != 0);
+}
+
+std::string on_getpin(const std::string& answer) {
+  return "    if command == 'GETPIN': return '" + answer + "'\n";
+}
+
+TEST_CASE("a PIN comes back as it was typed, for the token that is named") {
+  FakePinentry typed(on_getpin("D 12%2534 %0A5\\nOK"));
+  const PromptOutcome answer = Agent(typed.path()).ask_pin("It is wrong: 2 tries are left.");
+  REQUIRE(answer.kind == Kind::Confirmed);
+  CHECK(answer.pin.text() == "12%34 \n5");
+  const std::string heard = typed.heard();
+  CHECK(heard.find("SETDESC The agent needs the PIN of token \"alpha\".") != std::string::npos);
+  CHECK(heard.find("SETERROR It is wrong: 2 tries are left.") != std::string::npos);
+  CHECK(heard.find("CONFIRM") == std::string::npos);
+}
+
+TEST_CASE("a prompt for a PIN that is cancelled, left alone, broken or answered with too much gives none") {
+  FakePinentry cancels(on_getpin("ERR 83886179 Operation cancelled <Pinentry>"));
+  CHECK(Agent(cancels.path()).ask_pin().kind == Kind::Refused);
+  FakePinentry late(on_getpin("ERR 83886142 Timeout <Pinentry>"));
+  CHECK(Agent(late.path()).ask_pin().kind == Kind::TimedOut);
+  FakePinentry hangs("    if command == 'GETPIN': time.sleep(1000)\n");
+  CHECK(Agent(hangs.path(), 200ms).ask_pin().kind == Kind::TimedOut);
+  FakePinentry dies("    if command == 'GETPIN': sys.exit(1)\n");
+  CHECK(Agent(dies.path()).ask_pin().kind == Kind::Unavailable);
+  CHECK(Agent("/nonexistent/pinentry").ask_pin().kind == Kind::Unavailable);
+  FakePinentry floods(on_getpin("D " + std::string(900, '1') + "\\nOK"));
+  const PromptOutcome flooded = Agent(floods.path()).ask_pin();
+  CHECK(flooded.kind == Kind::Unavailable);
+  CHECK(flooded.pin.empty());
+  FakePinentry empty("");
+  CHECK(Agent(empty.path()).ask_pin().pin.empty());
 }

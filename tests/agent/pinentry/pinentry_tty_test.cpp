@@ -76,7 +76,7 @@ Shown show(std::string_view keys, std::chrono::milliseconds timeout) {
     }
   }
   REQUIRE(outcome.has_value());
-  return {terminal.screen(), *outcome};
+  return {terminal.screen(), std::move(*outcome)};
 }
 
 }  // namespace

@@ -186,6 +186,10 @@ TEST_CASE("what is needed besides is in the verdict") {
   CHECK_FALSE(verdict.needs.requester_may_approve);
   CHECK(verdict.needs.confirm == Confirm::Person);
   CHECK(verdict.needs.pin_cache == 5min);
+  CHECK_THAT(verdict.sentence, Catch::Contains("The PIN is kept for 5m at most."));
+  const Verdict once = with("pin-cache = \"never\"\n", asked);
+  CHECK(once.needs.pin_cache == 0s);
+  CHECK_THAT(once.sentence, Catch::Contains("The PIN is kept for one signature only."));
   CHECK_THAT(verdict.sentence, Catch::Contains("2 approvals by ben, ann, none of them who asks.") &&
                                    Catch::Contains("A person must confirm it."));
   CHECK(with("approvals = 1\napprovers = \"ann\"\nrequester-may-approve = true\n", asked)

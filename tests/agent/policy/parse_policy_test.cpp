@@ -251,6 +251,7 @@ TEST_CASE("a mistake names its line and key, and what to write") {
       {rule("confirm = \"touch\"\n"), "p:5: rule.confirm: ", "none, person"},
       {rule("confirm = true\n"), "p:5: rule.confirm: ", "text"},
       {rule("pin-cache = \"0s\"\n"), "p:5: rule.pin-cache: ", "from 1s to 30d"},
+      {rule("pin-cache = \"always\"\n"), "p:5: rule.pin-cache: ", "Or \"never\"."},
       {rule("pin-cache = \"31d\"\n"), "p:5: rule.pin-cache: ", "from 1s to 30d"},
       {principal + "uid = 1\n" + rule("approvals = 1\n"), "p:8: rule.approvals: ", "needs approvers"},
       {principal + "uid = 1\n" + rule("approvals = 2\napprovers = \"a\"\n"),

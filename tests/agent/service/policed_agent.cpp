@@ -76,6 +76,8 @@ std::vector<WayIn> Policed::ways() {
       {"InitToken",
        Action::Administer,
        {{"token", "software"}, {"label", "x"}, {"soPin", "1234"}, {"pin", "1234"}}},
+      {"ChangePin", Action::Administer, {{"token", "software"}, {"oldPin", "1234"}, {"newPin", "1234"}}},
+      {"UnblockPin", Action::Administer, {{"token", "software"}, {"soPin", "1234"}, {"newPin", "1234"}}},
       {"ReadLedger", Action::ReadLedger, {{"first", 1}, {"limit", 1}}},
       {"CheckLedger", Action::ReadLedger, {{"first", 1}}},
       {"ListRecords", Action::ReadLedger, {}},

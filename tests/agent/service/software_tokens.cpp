@@ -104,7 +104,16 @@ awaitable<Result<TokenDescription>> SoftwareTokens::describe(std::string) {
   token.state = TokenState::Unlocked;
   co_return token;
 }
-awaitable<Result<TokenDescription>> SoftwareTokens::unlock(std::string, std::optional<Secret>) {
+awaitable<Result<TokenDescription>> SoftwareTokens::unlock(std::string, std::optional<Secret>, PinCache) {
+  co_return TokenDescription();
+}
+awaitable<Result<TokenDescription>> SoftwareTokens::unlock_by_prompt(std::string, PinCache) {
+  co_return TokenDescription();
+}
+awaitable<Result<TokenDescription>> SoftwareTokens::change_pin(std::string, Secret, Secret) {
+  co_return TokenDescription();
+}
+awaitable<Result<TokenDescription>> SoftwareTokens::unblock_pin(std::string, Secret, Secret) {
   co_return TokenDescription();
 }
 awaitable<Result<TokenDescription>> SoftwareTokens::lock(std::string) {

@@ -16,9 +16,16 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<std::vector<ModuleDescription>> modules() override;
   boost::asio::awaitable<std::vector<TokenDescription>> list() override;
   boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
-  boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token,
-                                                          std::optional<Secret> pin) override;
+  using TokenService::unlock;
+  boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin,
+                                                          PinCache cache) override;
+  boost::asio::awaitable<Result<TokenDescription>> unlock_by_prompt(std::string token,
+                                                                    PinCache cache) override;
   boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) override;
+  boost::asio::awaitable<Result<TokenDescription>> change_pin(std::string token, Secret old_pin,
+                                                              Secret new_pin) override;
+  boost::asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
+                                                               Secret new_pin) override;
   boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;

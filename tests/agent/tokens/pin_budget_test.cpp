@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "agent/ledger/ledger.h"
+#include "agent/tokens/pin_told.h"
 #include "tests/agent/tokens/token_fixture.h"
 
 using namespace signet;
@@ -23,7 +24,7 @@ Ledger::PinAttempts attempts(std::int64_t wrong, std::vector<std::string> refuse
 
 std::string verdict(const Ledger::PinAttempts& before, PinState told, bool tells,
                     const std::string& value = "v") {
-  const auto checked = check_pin_attempt(before, value, told, tells, "alpha");
+  const auto checked = check_pin_attempt(before, value, told_by_flags(told, tells), "alpha");
   if (checked) return "sent";
   CHECK(checked.error().name == ErrorName::PinRefused);
   CHECK(checked.error().parameters.at("token").as_string() == "alpha");
@@ -35,7 +36,12 @@ struct LedgerFixture {
       : ledger(*Ledger::create(dir.path())),
         budget(std::make_unique<LedgerPinBudget>(dir.path(), ledger.get())) {}
   bool begin(std::string_view pin, PinState told = PinState::Ok, bool tells = false) {
-    return run(io, budget->begin("maker/1", Secret(pin), told, tells)).has_value();
+    return run(io, budget->begin("maker/1", Secret(pin), told_by_flags(told, tells), PinGiver::Person))
+        .has_value();
+  }
+  // What a PIN source gives; `told` as the token tells it.
+  bool source_gives(std::string_view pin, PinTold told = PinTold()) {
+    return run(io, budget->begin("maker/1", Secret(pin), told, PinGiver::Source)).has_value();
   }
   void end(PinOutcome outcome) { REQUIRE(run(io, budget->end("maker/1", outcome))); }
   // As after a restart of the agent, perhaps a hard one.
@@ -129,7 +135,7 @@ TEST_CASE("neither the ledger nor the key file holds the PIN; tokens do not shar
   REQUIRE(here->refused.size() == 1);
   CHECK(here->refused.front().size() == 64);
   REQUIRE(run(fixture.io, fixture.budget->begin("maker/2", Secret(std::string_view("very-secret-pin")),
-                                                PinState::Ok, false)));
+                                                PinTold(), PinGiver::Person)));
   const auto there = run(fixture.io, fixture.ledger->pin_attempts("maker/2"));
   CHECK(there->pending != here->refused.front());
   fixture.budget.reset();
@@ -172,7 +178,7 @@ TEST_CASE("without a ledger the rules hold in memory, and go on to hold when the
   boost::asio::io_context io(1);
   LedgerPinBudget budget(dir.path(), nullptr);
   const auto begin = [&](std::string_view pin) {
-    return run(io, budget.begin("maker/1", Secret(pin), PinState::Ok, false)).has_value();
+    return run(io, budget.begin("maker/1", Secret(pin), PinTold(), PinGiver::Person)).has_value();
   };
   REQUIRE(begin("wrong"));
   REQUIRE(run(io, budget.end("maker/1", PinOutcome::Refused)));
@@ -192,4 +198,76 @@ TEST_CASE("tokens are told apart by maker and serial number, or by label") {
   CHECK(pin_budget_id("Yubico", "123", "a") != pin_budget_id("Other", "123", "a"));
   CHECK(pin_budget_id("Yubico", "", "a") != pin_budget_id("Yubico", "", "b"));
   CHECK(pin_budget_id("Yubico", "", "123") != pin_budget_id("Yubico", "123", ""));
+}
+
+TEST_CASE("where the card counts its tries, the count decides, and the last one is never taken") {
+  const auto with = [](std::uint32_t left, std::uint32_t full) {
+    host::Tries tries;
+    tries.known = true;
+    tries.left = left;
+    tries.full = full;
+    return told_by_count(tries);
+  };
+  const auto sent = [&](const Ledger::PinAttempts& before, const PinTold& told) {
+    return check_pin_attempt(before, "v", told, "alpha").has_value();
+  };
+  CHECK(sent(attempts(0, {}), with(3, 3)));
+  CHECK(sent(attempts(1, {"w"}), with(2, 3)));  // another value than the wrong one
+  CHECK_FALSE(sent(attempts(1, {"v"}), with(2, 3)));
+  CHECK_FALSE(sent(attempts(2, {"w", "x"}), with(1, 3)));
+  CHECK_FALSE(sent(attempts(0, {}), with(1, 0)));  // whatever was tried before
+  CHECK_FALSE(sent(attempts(0, {}), with(0, 3)));
+  // An outcome that never became known did no harm if no try is missing, which only a card can say that tells
+  // how many it has in all.
+  CHECK(sent(attempts(0, {}, "v"), with(3, 3)));
+  CHECK_FALSE(sent(attempts(0, {}, "v"), with(3, 0)));
+  CHECK_FALSE(sent(attempts(0, {}, "v"), with(2, 3)));
+  const auto refused = check_pin_attempt(attempts(0, {}), "v", with(1, 3), "alpha");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().parameters.at("left") == 1);
+  CHECK(refused.error().message.find("One try is left.") != std::string::npos);
+}
+
+TEST_CASE("a source may give one other value after what was right is refused, and no more") {
+  LedgerFixture fixture;
+  REQUIRE(fixture.source_gives("old"));
+  fixture.end(PinOutcome::Accepted);
+  REQUIRE(run(fixture.io, fixture.budget->refused_later("maker/1")));  // it was changed elsewhere
+  CHECK_FALSE(fixture.source_gives("old"));                            // the source does not know yet
+  CHECK_FALSE(fixture.begin("typed"));  // a person's guess is not the source's word
+  REQUIRE(fixture.source_gives("new"));
+  fixture.end(PinOutcome::Refused);
+  CHECK_FALSE(fixture.source_gives("newer"));
+}
+
+TEST_CASE("a source's first value that is wrong gives it no second one") {
+  LedgerFixture fixture;
+  REQUIRE(fixture.source_gives("wrong"));
+  fixture.end(PinOutcome::Refused);
+  CHECK_FALSE(fixture.source_gives("other"));
+}
+
+TEST_CASE("what was right is not taken from a source once the card has counted a wrong PIN") {
+  LedgerFixture fixture;
+  PinTold fresh, counted;
+  fresh.tells = fresh.untouched = counted.tells = true;
+  fresh.left = 3;
+  counted.left = 2;
+  REQUIRE(fixture.source_gives("pin", fresh));
+  fixture.end(PinOutcome::Accepted);
+  CHECK_FALSE(fixture.source_gives("pin", counted));
+  CHECK(fixture.source_gives("new pin", counted));
+  fixture.end(PinOutcome::NotTried);
+  CHECK(run(fixture.io, fixture.budget->begin("maker/1", Secret("pin"), counted, PinGiver::Person)));
+}
+
+TEST_CASE("a PIN that was replaced is not taken from its source, and stands in nobody's way") {
+  LedgerFixture fixture;
+  REQUIRE(fixture.begin("old"));
+  fixture.end(PinOutcome::Accepted);
+  REQUIRE(run(fixture.io, fixture.budget->replaced("maker/1")));
+  CHECK_FALSE(fixture.source_gives("old"));
+  REQUIRE(fixture.source_gives("new"));
+  fixture.end(PinOutcome::Accepted);
+  CHECK(fixture.source_gives("new"));
 }

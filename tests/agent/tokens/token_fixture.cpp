@@ -26,8 +26,9 @@ void run_for(asio::io_context& io, std::chrono::milliseconds time) {
   io.run_for(time);
 }
 
-asio::awaitable<Result<void>> DiaryBudget::begin(std::string token, Secret pin, PinState told, bool tells) {
-  const auto begun = co_await rules_.begin(token, std::move(pin), told, tells);
+asio::awaitable<Result<void>> DiaryBudget::begin(std::string token, Secret pin, PinTold told,
+                                                 PinGiver giver) {
+  const auto begun = co_await rules_.begin(token, std::move(pin), told, giver);
   diary.emplace_back(begun ? "begin" : "refused to begin");
   co_return begun;
 }
@@ -53,6 +54,11 @@ asio::awaitable<Result<void>> DiaryBudget::end(std::string token, PinOutcome out
 asio::awaitable<Result<void>> DiaryBudget::refused_later(std::string token) {
   diary.emplace_back("refused later");
   co_return co_await rules_.refused_later(token);
+}
+
+asio::awaitable<Result<void>> DiaryBudget::replaced(std::string token) {
+  diary.emplace_back("replaced");
+  co_return co_await rules_.replaced(token);
 }
 
 asio::awaitable<Result<void>> DiaryBudget::clear(std::string token) {

@@ -41,10 +41,11 @@ void run_for(boost::asio::io_context& io, std::chrono::milliseconds time);
 // The real rules in memory, and a diary of what was asked of them.
 class DiaryBudget : public PinBudget {
  public:
-  boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinState told,
-                                             bool tells) override;
+  boost::asio::awaitable<Result<void>> begin(std::string token, Secret pin, PinTold told,
+                                             PinGiver giver) override;
   boost::asio::awaitable<Result<void>> end(std::string token, PinOutcome outcome) override;
   boost::asio::awaitable<Result<void>> refused_later(std::string token) override;
+  boost::asio::awaitable<Result<void>> replaced(std::string token) override;
   boost::asio::awaitable<Result<void>> clear(std::string token) override;
 
   std::vector<std::string>

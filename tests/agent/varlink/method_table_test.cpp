@@ -253,6 +253,9 @@ TEST_CASE("what the agent answers is what the definition says") {
   held.call("InitToken", {{"token", "software"}, {"label", "l"}, {"soPin", "1"}, {"pin", "2"}});
   held.call("UnlockToken", {{"token", "software"}, {"pin", "1234"}});
   held.call("LockToken", {{"token", "software"}});
+  held.call("UnlockToken", {{"token", "software"}, {"pinentry", true}});
+  held.call("ChangePin", {{"token", "software"}, {"oldPin", "1234"}, {"newPin", "5678"}});
+  held.call("UnblockPin", {{"token", "software"}, {"soPin", "1234"}, {"newPin", "5678"}});
   held.call("ResetPinBudget", {{"token", "software"}});
   use_keys(held);
   use_certificates(held);
