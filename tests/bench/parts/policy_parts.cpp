@@ -26,7 +26,10 @@ PolicyRequest request() {
   PolicyRequest request;
   request.who.uid = kUser;
   request.action = Action::SignMessage;
-  request.key = PolicyKey{"ecdsa-p256", std::string(64, 'a'), KeyAlgorithm::EcdsaP256, {"message"}, false};
+  PolicyKey& key = request.key.emplace();
+  key.name = "ecdsa-p256";
+  key.fingerprint = std::string(64, 'a');
+  key.uses = {"message"};
   request.token = PolicyToken{"bench", "0123456789abcdef"};
   return request;
 }
