@@ -33,7 +33,8 @@ Fault card_fault(const char* call, LONG status) {
 bool is_absent(LONG status) {
   return status == SCARD_E_NO_SMARTCARD || status == SCARD_W_REMOVED_CARD ||
          status == SCARD_E_UNKNOWN_READER || status == SCARD_E_READER_UNAVAILABLE ||
-         status == SCARD_E_NO_READERS_AVAILABLE;
+         status == SCARD_E_NO_READERS_AVAILABLE ||
+         status == SCARD_W_UNPOWERED_CARD;  // another program took its power: it has forgotten its PIN, too
 }
 
 struct CardAnswer {

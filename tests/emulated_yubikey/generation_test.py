@@ -46,6 +46,8 @@ class Generation:
                 said += child.before
                 if asked == 2:
                     break
+                if asked == 1:
+                    self.bench.causes.given[PIN] += 1  # to ykman
                 child.sendline("" if asked == 0 else PIN)
             child.close()
             if child.exitstatus == 0 or "unpowered" not in said:
@@ -71,6 +73,7 @@ class Generation:
             self.ykman(line)
         child.sendline("done")
         while child.expect(["PIN of token .*: ", pexpect.EOF]) == 0:
+            self.bench.causes.given[PIN] += 1  # to signet
             child.sendline(PIN)
         child.close()
         self.assertEqual(child.exitstatus, 0, child.before)
@@ -108,6 +111,7 @@ class Generation:
     def pin_file(self) -> Path:
         path = self.home / "pin"
         path.write_text(PIN + "\n")
+        self.bench.causes.given[PIN] += 1  # to signet
         path.chmod(0o400)
         return path
 
