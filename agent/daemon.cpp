@@ -179,6 +179,10 @@ class Daemon {
     ::sd_notify(0, "STOPPING=1");
     remove_socket();
     pinentry_.shut_down();  // a person may take longer than the drain
+    // What left before its record is recorded now, and nothing else leaves so.
+    ServiceSettings last = settings();
+    last.message_record_delay = std::chrono::milliseconds(0);
+    service_.configure(last);
     co_await server_.drain(drain_deadline(modules_));
     if (checkpointer_) co_await checkpointer_->stop();
     co_await tokens_->drain(kTokensDrain);

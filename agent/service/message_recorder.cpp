@@ -196,6 +196,7 @@ MessageRecorder::MessageRecorder(asio::any_io_executor executor)
 
 void MessageRecorder::set_delay(std::chrono::milliseconds delay) {
   state_->delay = delay;
+  if (state_->scheduled) state_->timer.cancel();  // what waits for the old one is recorded now
 }
 
 MessageRecorder::Entry MessageRecorder::begin(Ledger& ledger, MessageIntent intent) {

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -82,6 +83,23 @@ class Records(unittest.TestCase):
         self.assertEqual(self.agent.stop(), 0)
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(follower.wait(30), 0)
+
+
+class StoppedBehindItsRecords(unittest.TestCase):
+    def test_what_left_before_its_record_is_recorded_when_the_agent_is_told_to_stop(self):
+        scratch = self.enterContext(Scratch())
+        tokens = SoftToken(scratch / "softhsm", "t")
+        agent = self.enterContext(Agent(scratch / "agent", toml_for(tokens, 'message-record-delay = "1s"')))
+        with agent.connect() as client:
+            client.call("GenerateKey", token="t", name="k", algorithm="ed25519", uses=["message"])
+            for _ in range(5):
+                self.assertIsNone(client.call("SignMessage", key="k", message="aGVsbG8=")["record"])
+        self.assertEqual(agent.stop(), 0)
+        database = sqlite3.connect(f"file:{agent.state}/ledger.db?mode=ro", uri=True)
+        self.addCleanup(database.close)
+        statements = [json.loads(row[0])["body"] for row in
+                      database.execute("SELECT statement FROM records WHERE kind = 'message-intent'")]
+        self.assertEqual(sum(len(body.get("signatures", [body])) for body in statements), 5)
 
 
 class BackupAndRestore(unittest.TestCase):
