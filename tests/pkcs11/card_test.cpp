@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "tests/build_paths.h"
 #include "tests/support/emulated_yubikey.h"
 
 namespace signet::test {
@@ -39,7 +40,7 @@ std::uint64_t refusal(const HostResult<UnblockCardReply>& refused) {
 }
 
 TEST_CASE("a card counts its tries without using one, is reset, and is unblocked by its PUK") {
-  EmulatedYubiKey cards(SIGNET_SOURCE_DIR, SIGNET_LIB_DIR, {"new:111", "old:222:5.2.4"});
+  EmulatedYubiKey cards(source_dir(), lib_dir(), {"new:111", "old:222:5.2.4"});
   for (const auto& [name, value] : cards.environment()) ::setenv(name.c_str(), value.c_str(), 1);
   for (const char* reader : {kNew, kOld}) {
     const bool tells_all = reader == kNew;

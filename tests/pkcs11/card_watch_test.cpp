@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "pkcs11/card_watch.h"
+#include "tests/build_paths.h"
 #include "tests/support/emulated_yubikey.h"
 
 namespace signet::test {
@@ -16,7 +17,7 @@ constexpr const char* kReader = "Yubico YubiKey OTP+FIDO+CCID 00 00";
 
 class Bench {
  public:
-  Bench() : cards_(SIGNET_SOURCE_DIR, SIGNET_LIB_DIR, {"alice:111", "bob:222"}) {
+  Bench() : cards_(source_dir(), lib_dir(), {"alice:111", "bob:222"}) {
     for (const auto& [name, value] : cards_.environment()) ::setenv(name.c_str(), value.c_str(), 1);
     cards_.control("unplug", {{"card", "bob"}});
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pkcs11/ckr.h"
+#include "tests/build_paths.h"
 
 namespace signet::host {
 namespace {
@@ -99,7 +100,7 @@ TEST_CASE("PINs, absent tokens and missing mechanisms are told apart") {
 }
 
 TEST_CASE("docs/host-protocol.md has the table as it is") {
-  std::ifstream file(SIGNET_SOURCE_DIR "/docs/host-protocol.md");
+  std::ifstream file(signet::test::source_dir() + "/docs/host-protocol.md");
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("| 0x") && line.find("| CKR_") != std::string::npos) lines.push_back(line);

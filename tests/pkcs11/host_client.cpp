@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "pkcs11/host_socket.h"
+#include "tests/build_paths.h"
 
 namespace signet::test {
 
@@ -107,7 +108,7 @@ HostProgram::HostProgram(std::vector<std::string> arguments, std::map<std::strin
 void HostProgram::start(std::vector<std::string> arguments,
                         const std::map<std::string, std::string>& environment) {
   auto [ours, theirs] = socket_pair(SOCK_SEQPACKET);
-  arguments.insert(arguments.begin(), SIGNET_BIN_DIR "/signet-token-host");
+  arguments.insert(arguments.begin(), bin_dir() + "/signet-token-host");
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
   posix_spawn_file_actions_t actions;

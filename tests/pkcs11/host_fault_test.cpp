@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/build_paths.h"
 #include "tests/pkcs11/host_client.h"
 #include "tests/pkcs11/token_setup.h"
 #include "tests/pkcs11/verify.h"
@@ -22,7 +23,7 @@ constexpr unsigned long kUser = 1;
 
 // A token with one key, seen through the shim.
 struct Bench {
-  Bench() : shim((hsm.add_token("token"), SIGNET_LIB_DIR), SoftHsm::module(), hsm.environment()) {
+  Bench() : shim((hsm.add_token("token"), lib_dir()), SoftHsm::module(), hsm.environment()) {
     identity = identity_of(hsm, "token");
     key = generate(hsm, identity, Algorithm::EcdsaP256, "key", Bytes{7});
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "tests/build_paths.h"
 #include "tests/pkcs11/host_client.h"
 #include "tests/pkcs11/raw_token.h"
 #include "tests/pkcs11/token_setup.h"
@@ -58,7 +59,7 @@ TEST_CASE("Further inputs are signed in order, up to the first one that fails") 
   const TokenIdentity identity = identity_of(hsm, "token");
   const Bytes spki = RawToken(hsm, identity).generate(Bytes{1}, "key").spki;
   const Bytes always = RawToken(hsm, identity).generate(Bytes{2}, "always", true).spki;
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   HostProgram program(Mode::Token, shim.module(), shim.environment());
   HostConnection connection = open_token(program, identity);
   Batch batch(spki);
@@ -81,7 +82,7 @@ TEST_CASE("A key that always authenticates gets the PIN for each signature") {
   const TokenIdentity identity = identity_of(hsm, "token");
   const Bytes always = RawToken(hsm, identity).generate(Bytes{1}, "always", true).spki;
   const Bytes plain = RawToken(hsm, identity).generate(Bytes{2}, "plain").spki;
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   HostProgram program(Mode::Token, shim.module(), shim.environment());
   HostConnection connection = open_token(program, identity);
   CHECK(connection.get<FindKeyReply>(FindKeyRequest{always, {}, ""}).key.always_authenticate);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "pkcs11/host_socket.h"
+#include "tests/build_paths.h"
 #include "tests/pkcs11/host_client.h"
 #include "tests/pkcs11/token_setup.h"
 #include "tests/support/fault_shim.h"
@@ -50,7 +51,7 @@ bool ended_well(HostProgram& program) {
 TEST_CASE("The host ends when its control socket closes, whatever it is doing") {
   SoftHsm hsm;
   hsm.add_token("token");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   HostProgram program(Mode::Token, shim.module(), shim.environment());
   SECTION("before any connection") {
     program.close_control();
@@ -92,7 +93,7 @@ TEST_CASE("The host ends when its control socket closes, whatever it is doing") 
 TEST_CASE("A hanging session does not hold up another") {
   SoftHsm hsm;
   hsm.add_token("token");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   HostProgram program(Mode::Token, shim.module(), shim.environment());
   HostConnection stuck = program.connect();
   HostConnection free = program.connect();
@@ -106,7 +107,7 @@ TEST_CASE("A hanging session does not hold up another") {
 TEST_CASE("A crash of the module is the end of the host, and of nothing else") {
   SoftHsm hsm;
   hsm.add_token("token");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   HostProgram program(Mode::Token, shim.module(), shim.environment());
   HostConnection connection = program.connect();
   shim.set("C_GetSlotList 1 crash");
@@ -222,7 +223,7 @@ TEST_CASE("Control messages that carry no connection end the host") {
 }
 
 TEST_CASE("A module that cannot be loaded is told in words") {
-  const auto module = GENERATE(as<std::string>(), "/no/such/module.so", SIGNET_SOURCE_DIR "/CMakeLists.txt",
+  const auto module = GENERATE(as<std::string>(), "/no/such/module.so", source_dir() + "/CMakeLists.txt",
                                "/usr/lib/x86_64-linux-gnu/libcrypto.so.3");
   HostProgram program(Mode::Scout, module, {});
   const Fault fault = program.connect_raw().fault(HelloRequest{});

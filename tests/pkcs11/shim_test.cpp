@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "tests/build_paths.h"
 #include "tests/shim/counters.h"
 #include "tests/shim/rules.h"
 #include "tests/support/fault_shim.h"
@@ -82,7 +83,7 @@ TEST_CASE("Every call has a counter of its own") {
 
 // The shim, loaded into this process; what a test does with it happens in a child.
 struct Loaded {
-  Loaded() : shim((hsm.add_token("token"), SIGNET_LIB_DIR), SoftHsm::module(), hsm.environment()) {}
+  Loaded() : shim((hsm.add_token("token"), lib_dir()), SoftHsm::module(), hsm.environment()) {}
 
   // The exit status of a child that calls `work` with the shim's functions; 1000 + signal if one ended it.
   template <typename Work>

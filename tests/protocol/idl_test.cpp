@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/build_paths.h"
 #include "tests/support/result_printing.h"
 
 using signet::check_fields;
@@ -196,8 +197,9 @@ TEST_CASE("a name of megabytes is not sent back") {
 }
 
 TEST_CASE("the embedded definitions are the files, and parse") {
-  CHECK(signet::agent_idl_text() == read(SIGNET_SOURCE_DIR "/protocol/org.signet.Agent.varlink"));
-  CHECK(signet::service_idl_text() == read(SIGNET_SOURCE_DIR "/protocol/org.varlink.service.varlink"));
+  CHECK(signet::agent_idl_text() == read(signet::test::source_dir() + "/protocol/org.signet.Agent.varlink"));
+  CHECK(signet::service_idl_text() ==
+        read(signet::test::source_dir() + "/protocol/org.varlink.service.varlink"));
   CHECK(signet::agent_idl().name == "org.signet.Agent");
   CHECK(signet::service_idl().methods.size() == 2);
   CHECK(signet::service_idl().errors.size() == 6);

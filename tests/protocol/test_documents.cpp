@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "protocol/canonical_json.h"
+#include "tests/build_paths.h"
 
 namespace signet::test {
 namespace {
@@ -83,7 +84,7 @@ json::value& child(json::value& parent, const std::string& token) {
 }  // namespace
 
 std::string read_data(std::string_view path) {
-  const std::string name = SIGNET_SOURCE_DIR "/tests/protocol/data/" + std::string(path);
+  const std::string name = source_dir() + "/tests/protocol/data/" + std::string(path);
   std::ifstream file(name, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + name);
   std::ostringstream content;

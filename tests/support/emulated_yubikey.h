@@ -18,7 +18,7 @@ namespace signet::test {
 class EmulatedYubiKey {
  public:
   // `cards`: "NAME[:SERIAL[:FIRMWARE]]", all plugged in. `lib_dir`: where emulated-usb-reader.so is
-  // (SIGNET_LIB_DIR); `source_dir`: this source tree (SIGNET_SOURCE_DIR).
+  // (test::lib_dir()); `source_dir`: this source tree (test::source_dir()).
   EmulatedYubiKey(const std::filesystem::path& source_dir, const std::filesystem::path& lib_dir,
                   std::vector<std::string> cards);
   ~EmulatedYubiKey();

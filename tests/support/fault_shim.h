@@ -24,7 +24,7 @@ struct LoginAttempt {
 // Control file, counters and log in a scratch directory. Not thread safe; throws std::runtime_error.
 class FaultShim {
  public:
-  // `lib_dir`: where signet-fault-shim.so is (SIGNET_LIB_DIR); `real`: the module it forwards to, with its
+  // `lib_dir`: where signet-fault-shim.so is (test::lib_dir()); `real`: the module it forwards to, with its
   // environment.
   FaultShim(std::filesystem::path lib_dir, std::filesystem::path real,
             std::map<std::string, std::string> environment);

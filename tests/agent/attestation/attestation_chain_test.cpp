@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/build_paths.h"
 #include "tests/support/attestation_maker.h"
 #include "tests/support/result_printing.h"
 
@@ -11,7 +12,7 @@ namespace signet::test {
 namespace {
 
 Bytes from_file(const std::string& name) {
-  std::ifstream file(std::string(SIGNET_SOURCE_DIR) + "/tests/agent/attestation/data/" + name);
+  std::ifstream file(source_dir() + "/tests/agent/attestation/data/" + name);
   std::ostringstream text;
   text << file.rdbuf();
   return certificates_from_pem(text.str()).value().front();

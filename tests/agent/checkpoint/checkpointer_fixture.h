@@ -15,6 +15,7 @@
 #include "agent/checkpoint/checkpointer.h"
 #include "agent/checkpoint/process_signer.h"
 #include "tests/agent/ledger/ledger_fixture.h"
+#include "tests/build_paths.h"
 
 namespace signet::test {
 
@@ -65,7 +66,7 @@ class Run {
     settings.interval = std::chrono::milliseconds(20);
     settings.signer = [this, wrap, directory = site.signer](Ledger&) {
       std::unique_ptr<CheckpointSigner> signer = std::make_unique<ProcessSigner>(
-          loop_.get_executor(), SIGNET_BIN_DIR "/signet-checkpoint-signer", directory);
+          loop_.get_executor(), bin_dir() + "/signet-checkpoint-signer", directory);
       return wrap ? wrap(std::move(signer)) : std::move(signer);
     };
     checkpointer = std::make_unique<Checkpointer>(loop_.get_executor(), std::move(settings));

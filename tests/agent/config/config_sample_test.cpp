@@ -3,6 +3,7 @@
 #include <set>
 
 #include "agent/config/config_file.h"
+#include "tests/build_paths.h"
 #include "tests/support/result_printing.h"
 #include "tests/support/sample_file.h"
 
@@ -11,7 +12,7 @@ using signet::test::keys_set;
 namespace {
 
 std::string sample() {
-  return signet::test::file_text(SIGNET_SOURCE_DIR "/docs/signet.toml.sample");
+  return signet::test::file_text(signet::test::source_dir() + "/docs/signet.toml.sample");
 }
 
 // The examples of all keys at once: those that go with another choice have it made.

@@ -12,6 +12,7 @@
 #include "agent/identity/identity_fault.h"
 #include "agent/identity/identity_token.h"
 #include "tests/agent/identity/token_maker.h"
+#include "tests/build_paths.h"
 #include "tests/support/result_printing.h"
 
 namespace signet::test {
@@ -368,7 +369,7 @@ TEST_CASE("without keys nothing is accepted", "[identity]") {
 }
 
 TEST_CASE("the page for operators has every reason", "[identity]") {
-  std::ifstream file(std::string(SIGNET_SOURCE_DIR) + "/docs/ci-identity.md");
+  std::ifstream file(source_dir() + "/docs/ci-identity.md");
   const std::string page{std::istreambuf_iterator<char>(file), {}};
   for (int fault = 0; fault <= static_cast<int>(IdentityFault::NotConfigured); ++fault) {
     const std::string reason(to_string(static_cast<IdentityFault>(fault)));

@@ -13,6 +13,7 @@
 #include "agent/ledger/schema.h"
 #include "tests/agent/ledger/faulty_disk.h"
 #include "tests/agent/ledger/ledger_fixture.h"
+#include "tests/build_paths.h"
 #include "tests/support/result_printing.h"
 
 namespace signet::test {
@@ -25,8 +26,7 @@ constexpr std::int64_t kFixtureRecords = 28;
 constexpr const char* kTime = "2027-01-01T00:00:00Z";
 
 fs::path fixture(int version) {
-  return fs::path(SIGNET_SOURCE_DIR) / "tests/agent/ledger/data" /
-         ("ledger-" + std::to_string(version) + ".db");
+  return fs::path(source_dir()) / "tests/agent/ledger/data" / ("ledger-" + std::to_string(version) + ".db");
 }
 
 void copy_fixture(int version, const fs::path& directory) {

@@ -5,6 +5,7 @@
 
 #include "agent/policy/accounts.h"
 #include "policy_fixture.h"
+#include "tests/build_paths.h"
 #include "tests/support/sample_file.h"
 
 using signet::test::keys_set;
@@ -13,7 +14,7 @@ using signet::test::with_examples;
 namespace {
 
 std::string sample() {
-  return signet::test::file_text(SIGNET_SOURCE_DIR "/docs/policy.toml.sample");
+  return signet::test::file_text(signet::test::source_dir() + "/docs/policy.toml.sample");
 }
 
 signet::Policy load(const std::string& text) {

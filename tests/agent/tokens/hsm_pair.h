@@ -12,13 +12,14 @@
 #include <string>
 
 #include "tests/agent/tokens/shim_fixture.h"
+#include "tests/build_paths.h"
 
 namespace signet::test {
 
 // One half: a store with one token that holds the key.
 struct HalfHsm {
   HalfHsm(const std::string& label, const std::filesystem::path& pem)
-      : shim(SIGNET_LIB_DIR, SoftHsm::module(), prepared(hsm, label, pem)) {}
+      : shim(lib_dir(), SoftHsm::module(), prepared(hsm, label, pem)) {}
   static std::map<std::string, std::string> prepared(SoftHsm& hsm, const std::string& label,
                                                      const std::filesystem::path& pem) {
     hsm.add_token(label);

@@ -6,13 +6,14 @@
 #include <string>
 
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 namespace signet::test {
 
 // A service over the shim, two tokens, one key on each.
 struct ShimFixture {
   explicit ShimFixture(bool source = true, void (*change)(ModuleConfig&) = nullptr)
-      : shim(SIGNET_LIB_DIR, SoftHsm::module(), prepared(hsm)) {
+      : shim(lib_dir(), SoftHsm::module(), prepared(hsm)) {
     ModuleConfig module = shimmed_module(hsm, shim);
     if (source) module.pins = {pin_file(dir, "alpha", kUserPin), pin_file(dir, "beta", kUserPin)};
     if (change != nullptr) change(module);

@@ -1,4 +1,5 @@
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 #include <sys/stat.h>
 
@@ -67,7 +68,7 @@ asio::awaitable<Result<void>> DiaryBudget::clear(std::string token) {
 }
 
 std::filesystem::path host_path() {
-  return std::filesystem::path(SIGNET_BIN_DIR) / "signet-token-host";
+  return std::filesystem::path(bin_dir()) / "signet-token-host";
 }
 
 ModuleConfig softhsm_module(const SoftHsm& hsm) {

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 using namespace signet;
 using namespace signet::test;
@@ -11,7 +12,7 @@ TEST_CASE("a shared module serves all tokens from one host, each with its own lo
   SoftHsm hsm;
   hsm.add_token("alpha");
   hsm.add_token("beta", "beta-pin-1");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   module.shared = true;
   TokenFixture fixture({module});
@@ -35,7 +36,7 @@ TEST_CASE("a shared module serves all tokens from one host, each with its own lo
 TEST_CASE("drain answers what is in flight, then ends all hosts") {
   SoftHsm hsm;
   hsm.add_token("alpha");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   TokenFixture fixture({module});
   const auto key = fixture.generate("alpha", KeyAlgorithm::EcdsaP256, "k");
@@ -60,7 +61,7 @@ TEST_CASE("drain answers what is in flight, then ends all hosts") {
 TEST_CASE("an agent that is torn down in the midst of calls leaves no process behind") {
   SoftHsm hsm;
   hsm.add_token("alpha");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   {
     boost::asio::io_context io(1);

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 using namespace signet;
 using namespace signet::test;
@@ -13,7 +14,7 @@ namespace {
 constexpr const char* kNewPin = "new-pin-1847";
 
 struct PinFixture {
-  explicit PinFixture(bool shared = false) : shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment()) {
+  explicit PinFixture(bool shared = false) : shim(lib_dir(), SoftHsm::module(), hsm.environment()) {
     hsm.add_token("alpha");
     hsm.add_token("beta");
     module = shimmed_module(hsm, shim);

@@ -1,5 +1,6 @@
 // The token service over real hosts and SoftHSM, nothing failing.
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 #include <algorithm>
 #include <set>
@@ -177,7 +178,7 @@ TEST_CASE("RSA PKCS #1 v1.5 signs, and a mechanism that does not fit the key is 
 TEST_CASE("a wrong PIN is refused once and its value is never sent again; another one is") {
   SoftHsm hsm;
   hsm.add_token("alpha");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   TokenFixture fixture({module});
 
@@ -209,7 +210,7 @@ TEST_CASE("a token with a PIN source unlocks itself to sign and to find; callers
   SoftHsm hsm;
   hsm.add_token("alpha");
   ScratchDir dir;
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   module.pins.push_back(pin_file(dir, "alpha", kUserPin));
   TokenFixture fixture({module});
@@ -235,7 +236,7 @@ TEST_CASE("a wrong PIN in a source costs one try, whoever asks and how often") {
   SoftHsm hsm;
   hsm.add_token("alpha");
   ScratchDir dir;
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   module.pins.push_back(pin_file(dir, "alpha", "wrong-pin"));
   TokenFixture fixture({module});

@@ -1,5 +1,6 @@
 // PINs that the token cannot have, over real hosts and SoftHSM: none is sent.
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 using namespace signet;
 using namespace signet::test;
@@ -7,7 +8,7 @@ using namespace signet::test;
 TEST_CASE("a PIN of a length that the token cannot have is not sent") {
   SoftHsm hsm;  // 4 to 255
   hsm.add_token("alpha");
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   TokenFixture fixture({shimmed_module(hsm, shim)});
 
   const auto refused = fixture.unlock("alpha", "123");
@@ -27,7 +28,7 @@ TEST_CASE("a PIN source that gives a PIN of an impossible length is told of, and
   SoftHsm hsm;
   hsm.add_token("alpha");
   ScratchDir dir;
-  FaultShim shim(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+  FaultShim shim(lib_dir(), SoftHsm::module(), hsm.environment());
   ModuleConfig module = shimmed_module(hsm, shim);
   module.pins.push_back(pin_file(dir, "alpha", "123"));
   TokenFixture fixture({module});

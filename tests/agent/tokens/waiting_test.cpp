@@ -1,6 +1,7 @@
 // Calls that wait for a person or for their turn, over a real host: what was allowed before is asked again
 // right before C_Sign.
 #include "tests/agent/tokens/token_fixture.h"
+#include "tests/build_paths.h"
 
 using namespace signet;
 using namespace signet::test;
@@ -12,7 +13,7 @@ namespace {
 struct LockedKey {
   LockedKey() {
     hsm.add_token("alpha");
-    shim.emplace(SIGNET_LIB_DIR, SoftHsm::module(), hsm.environment());
+    shim.emplace(lib_dir(), SoftHsm::module(), hsm.environment());
     ModuleConfig module = softhsm_module(hsm);
     module.path = shim->module();
     module.environment = shim->environment();
