@@ -67,6 +67,8 @@ HostResult<Signer::Cached*> Signer::cached_key(BytesView spki, const Bytes& id, 
   if (!found && found.error().kind == FaultKind::KeyAbsent) {
     const auto visible = keys_are_visible();
     if (!visible) return visible.error();
+    // Another thread may have logged in since the search, which then saw no private key.
+    found = find_private_key(**open, spki, id, label);
   }
   if (!found) return found.error();
   if (keys_.size() >= kMaxCachedKeys) keys_.clear();
@@ -186,7 +188,7 @@ HostResult<FindObjectsReply> Signer::list(const FindObjectsRequest& request) {
     if (!keys || !keys->keys.empty() || keys->skipped != 0) return keys;
     const auto visible = keys_are_visible();
     if (!visible) return visible.error();
-    return keys;
+    return list_private_keys(**open, request.id, request.label);  // somebody has logged in since, perhaps
   });
 }
 
