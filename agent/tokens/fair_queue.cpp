@@ -10,19 +10,29 @@ namespace asio = boost::asio;
 
 // Lives in the frame of the coroutine that waits.
 struct FairQueue::Waiter {
-  Waiter(FairQueue& queue_in, TokenClient client_in, Clock::time_point until)
-      : queue(queue_in), client(client_in), timer(queue_in.executor_, until) {
+  Waiter(FairQueue& queue_in, TokenClient client_in, Clock::time_point until,
+         std::shared_ptr<Errand> errand_in)
+      : queue(queue_in), client(client_in), errand(std::move(errand_in)), timer(queue_in.executor_, until) {
     queue.add(*this);
+    if (errand) errand->waiter_ = this;
   }
   // However the coroutine ends, also when its frame is destroyed with the loop.
   ~Waiter() {
-    if (!woken) queue.remove(*this);
+    if (errand) errand->waiter_ = nullptr;
+    if (!woken && !taken()) queue.remove(*this);
   }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
+  bool taken() const { return errand && errand->taken_; }
+  void wake() {
+    woken = true;
+    timer.cancel();
+  }
+
   FairQueue& queue;
   const TokenClient client;
+  const std::shared_ptr<Errand> errand;
   asio::steady_timer timer;
   std::list<Waiter*>::iterator place;
   bool woken = false;
@@ -78,10 +88,44 @@ bool FairQueue::wake_next() {
   // To the end of both rows, for the next turn.
   users_.splice(users_.end(), users_, users_.begin());
   next_user.lanes.splice(next_user.lanes.end(), next_user.lanes, next_user.lanes.begin());
-  waiter.woken = true;
   remove(waiter);
-  waiter.timer.cancel();
+  waiter.wake();
   return true;
+}
+
+// The next call of the first of the user's processes whose errand fits; that process is the last from then
+// on.
+std::shared_ptr<FairQueue::Errand> FairQueue::take_from(User& user,
+                                                        const std::function<bool(const Errand&)>& fits) {
+  for (auto place = user.lanes.begin(); place != user.lanes.end(); ++place) {
+    Waiter& waiter = *place->waiting.front();
+    if (!waiter.errand || !fits(*waiter.errand)) continue;
+    user.lanes.splice(user.lanes.end(), user.lanes, place);
+    waiter.errand->taken_ = true;
+    std::shared_ptr<Errand> errand = waiter.errand;
+    remove(waiter);
+    return errand;
+  }
+  return nullptr;
+}
+
+FairQueue::Errands FairQueue::take(std::size_t most, const std::function<bool(const Errand&)>& fits) {
+  Errands taken;
+  for (bool any = true; any && taken.size() < most;) {
+    any = false;
+    for (auto place = users_.begin(); place != users_.end() && taken.size() < most;) {
+      User& user = *place++;  // it is dropped with its last call
+      if (auto errand = take_from(user, fits)) {
+        taken.push_back(std::move(errand));
+        any = true;
+      }
+    }
+  }
+  return taken;
+}
+
+void FairQueue::finish(Errand& errand) {
+  if (errand.waiter_ != nullptr) errand.waiter_->wake();
 }
 
 void FairQueue::wake_all() {
@@ -89,10 +133,15 @@ void FairQueue::wake_all() {
   }
 }
 
-asio::awaitable<bool> FairQueue::wait(TokenClient client, Clock::time_point until) {
-  Waiter waiter(*this, client, until);
-  boost::system::error_code ignored;  // cancelled is how wake_next() speaks
+asio::awaitable<bool> FairQueue::wait(TokenClient client, Clock::time_point until,
+                                      std::shared_ptr<Errand> errand) {
+  Waiter waiter(*this, client, until, std::move(errand));
+  boost::system::error_code ignored;  // cancelled is how wake() speaks
   co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  while (waiter.taken() && !waiter.woken) {  // its time is up, but somebody is at it
+    waiter.timer.expires_at(Clock::time_point::max());
+    co_await waiter.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
   co_return waiter.woken;
 }
 

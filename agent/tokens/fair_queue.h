@@ -6,9 +6,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <list>
-#include <map>
+#include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/tokens/token_service.h"
 
@@ -18,6 +20,8 @@ namespace signet {
 // asking. So a client with a thousand calls waiting delays another client's one call by one of them. Runs on
 // one event loop; not thread safe. Must outlive who waits in it: they hold its owner.
 class FairQueue {
+  struct Waiter;
+
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -25,15 +29,38 @@ class FairQueue {
   FairQueue(const FairQueue&) = delete;
   FairQueue& operator=(const FairQueue&) = delete;
 
-  // True when it is the caller's turn, false when `until` came first: the caller has then left the queue.
-  boost::asio::awaitable<bool> wait(TokenClient client, Clock::time_point until);
+  // What a call waits for a session to do, where another call may do it in its stead.
+  class Errand {
+   public:
+    Errand() = default;
+    virtual ~Errand() = default;
+    Errand(const Errand&) = delete;
+    Errand& operator=(const Errand&) = delete;
+    // By another call, which does it or has done so.
+    bool taken() const { return taken_; }
+
+   private:
+    friend class FairQueue;
+    Waiter* waiter_ = nullptr;
+    bool taken_ = false;
+  };
+  using Errands = std::vector<std::shared_ptr<Errand>>;
+
+  // True when it is the caller's turn, or its errand was taken and finished; false when `until` came first:
+  // the caller has then left the queue. What was taken is waited for however long it takes.
+  boost::asio::awaitable<bool> wait(TokenClient client, Clock::time_point until,
+                                    std::shared_ptr<Errand> errand = {});
+  // Takes up to `most` errands out of the queue: users, and their processes, in turn, each by the call that
+  // is its next, if that has an errand which `fits`. Whoever takes them calls finish() for each.
+  Errands take(std::size_t most, const std::function<bool(const Errand&)>& fits);
+  // Whoever waits for it goes on, later, from the loop.
+  static void finish(Errand& errand);
   // Wakes who is next; false if nobody waits. It runs later, from the loop.
   bool wake_next();
   void wake_all();
   std::size_t size() const { return size_; }
 
  private:
-  struct Waiter;
   // The calls of one process that wait.
   struct Lane {
     explicit Lane(pid_t process_in) : process(process_in) {}
@@ -55,6 +82,7 @@ class FairQueue {
   void add(Waiter& waiter);
   void remove(Waiter& waiter);
   void drop_if_empty(User& user, Lane& lane);
+  std::shared_ptr<Errand> take_from(User& user, const std::function<bool(const Errand&)>& fits);
 
   boost::asio::any_io_executor executor_;
   Users users_;  // who have calls waiting, whose turn it is first

@@ -19,29 +19,6 @@ namespace {
 // A source whose PIN was refused, or which gave none, is not asked again for that long.
 constexpr std::chrono::seconds kSourceRest(2);
 
-Error busy_error(const std::string& token, const PoolBusy& busy) {
-  const std::string wait = std::to_string(busy.retry_after.count());
-  boost::json::object parameters;
-  parameters["retryAfterMs"] = busy.retry_after.count();
-  return Error(ErrorName::Busy,
-               "Token \"" + token + "\" has " + std::to_string(busy.waiting) + " calls waiting" +
-                   (busy.late ? ", and this one's turn has not come in time" : "") + ". Try again in " +
-                   wait + " ms, or give its module more sessions.",
-               std::move(parameters));
-}
-
-// One call more, for as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::size_t& count_;
-};
-
 // How long an unlocking waits for a token that was there a moment ago, and how often it looks.
 constexpr std::chrono::seconds kReturnTime(2);
 constexpr std::chrono::milliseconds kReturnPause(100);
@@ -330,80 +307,6 @@ asio::awaitable<Result<void>> HostedToken::unlock(std::optional<Secret> pin, Pin
     asio::steady_timer pause(executor_, kReturnPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
-}
-
-asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) {
-  now.pool = usable_pool();
-  if (!now.pool) {
-    Ready ready = co_await bring_up(nullptr);
-    now.pool = pool_;
-    if (auto* error = std::get_if<Error>(&ready)) co_return std::move(*error);
-    if (auto* fault = std::get_if<host::Fault>(&ready)) co_return std::move(*fault);
-    if (auto* lost = std::get_if<HostLost>(&ready)) co_return std::move(*lost);
-    now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
-  }
-  SessionPool::Leased leased = co_await now.pool->lease(use.client);
-  now.epoch = epoch_;
-  if (auto* busy = std::get_if<PoolBusy>(&leased)) co_return busy_error(listed_.description.name, *busy);
-  if (auto* fault = std::get_if<host::Fault>(&leased)) co_return std::move(*fault);
-  if (auto* lost = std::get_if<HostLost>(&leased)) {
-    // Its pool was given up while this call waited for a session: nothing of it was lost.
-    if (lost->kind == HostLost::Kind::Stopped && now.pool != pool_) co_return StaleLogin(true);
-    co_return std::move(*lost);
-  }
-  auto& lease = std::get<SessionLease>(leased);
-  if (use.gate) {
-    const auto open = co_await use.gate();
-    if (!open) co_return open.error();
-  }
-  if (!claim_login(use, now.epoch)) co_return StaleLogin(false);
-  HostAnswer answer = co_await lease.host().call(lease.connection(), use.request, use.limit);
-  if (auto* reply = std::get_if<host::Reply>(&answer)) {
-    if (const auto* made = std::get_if<host::SignReply>(reply)) lease.served(1 + made->further.size());
-    co_return std::move(*reply);
-  }
-  if (auto* fault = std::get_if<host::Fault>(&answer)) {
-    if (next_step(*fault) != NextStep::Fail) lease.drop();
-    co_return std::move(*fault);
-  }
-  lease.drop();
-  co_return std::move(std::get<HostLost>(answer));
-}
-
-asio::awaitable<Result<host::Reply>> HostedToken::perform_to_the_end(Use& use, const FaultContext& about) {
-  ReplayBudget replays(use.persistence == Persistence::Full);
-  for (;;) {
-    Try now;
-    // The session is back when this completes: whoever logs in again needs one.
-    Attempt attempt = co_await try_once(use, now);
-    if (auto* reply = std::get_if<host::Reply>(&attempt)) {
-      slot_->worked();
-      co_return std::move(*reply);
-    }
-    if (auto* error = std::get_if<Error>(&attempt)) co_return std::move(*error);
-    if (const auto* stale = std::get_if<StaleLogin>(&attempt)) {
-      if (!stale->ended) co_await end_stale_login(use.cache, now.epoch);
-      continue;
-    }
-    std::optional<Error> final;
-    if (auto* fault = std::get_if<host::Fault>(&attempt)) {
-      final = co_await mend(std::move(*fault), now, replays, about);
-    } else {
-      final = mend_lost(std::get<HostLost>(attempt), replays, about);
-    }
-    if (final) co_return std::move(*final);
-  }
-}
-
-asio::awaitable<Result<host::Reply>> HostedToken::perform(const host::Request& request, CallLimit limit,
-                                                          FaultContext about, Gate gate, TokenClient client,
-                                                          Persistence persistence, PinCache cache) {
-  const auto self = shared_from_this();
-  const Counted counted(load_now_);
-  Use use{request, limit, gate, client, persistence, cache, std::nullopt};
-  auto reply = co_await perform_to_the_end(use, about);
-  after_use(use);
-  co_return reply;
 }
 
 }  // namespace signet

@@ -116,7 +116,9 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   // Wipes the PIN, unless it is certain that the token did not compare it.
   boost::asio::awaitable<Result<void>> log_in_with(Secret& pin, PinGiver giver);
   boost::asio::awaitable<Result<void>> unlock_once(std::optional<Secret>& pin);
-  struct Use;  // a call of perform()
+  struct Use;      // a call of perform()
+  struct Ride;     // one that waits, and may be done along with another
+  struct Company;  // those that are
   // One try of it: on which pool, and after how many logins.
   struct Try {
     std::shared_ptr<SessionPool> pool;
@@ -130,6 +132,9 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   };
   using Attempt = std::variant<host::Reply, host::Fault, HostLost, Error, StaleLogin>;
   boost::asio::awaitable<Attempt> try_once(Use& use, Try& now);
+  bool may_share(const Use& use) const;
+  std::shared_ptr<Ride> ride_for(const Use& use, const SessionPool& pool) const;
+  boost::asio::awaitable<void> invite(const Use& use, SessionPool& pool, Company& company);
   boost::asio::awaitable<Result<host::Reply>> perform_to_the_end(Use& use, const FaultContext& about);
   // Does what the failure asks for; an Error if nothing is left to try.
   boost::asio::awaitable<std::optional<Error>> mend(host::Fault fault, const Try& tried,

@@ -1,6 +1,9 @@
 #include "agent/tokens/session_pool.h"
 
 #include <algorithm>
+#include <thread>
+
+#include "agent/tokens/turn_size.h"
 
 namespace signet {
 
@@ -47,20 +50,32 @@ HostLost SessionPool::stopped() const {
 }
 
 // Closed: permits do not matter any more.
-asio::awaitable<SessionPool::Permit> SessionPool::take_permit(TokenClient client) {
+asio::awaitable<SessionPool::Permit> SessionPool::take_permit(TokenClient client,
+                                                              std::shared_ptr<FairQueue::Errand> errand) {
   if (lent_ >= most_) regrow();
-  if (!paused_ && waiting_.size() == 0 && lent_ < most_) {
+  if (!all_lent()) {
     ++lent_;
     co_return Permit::Granted;
   }
   // grant() has counted the permit for us.
-  const bool granted = co_await waiting_.wait(client, FairQueue::Clock::now() + limits_.patience);
+  const bool granted = co_await waiting_.wait(client, FairQueue::Clock::now() + limits_.patience, errand);
+  if (errand && errand->taken()) co_return Permit::NotNeeded;
   if (closed_) co_return Permit::Closed;
   co_return granted ? Permit::Granted : Permit::Late;
 }
 
+FairQueue::Errands SessionPool::take_errands(const std::function<bool(const FairQueue::Errand&)>& fits) {
+  const std::size_t turn = shared_turn_size(waiting_.size(), useful(), service_time_.average());
+  return turn > 1 ? waiting_.take(turn - 1, fits) : FairQueue::Errands();
+}
+
+std::size_t SessionPool::useful() const {
+  static const std::size_t processors = std::thread::hardware_concurrency();
+  return useful_sessions(most_, processors, service_time_.average());
+}
+
 void SessionPool::grant() {
-  while (!paused_ && !closed_ && lent_ < most_ && waiting_.wake_next()) ++lent_;
+  while (!paused_ && !closed_ && lent_ < useful() && waiting_.wake_next()) ++lent_;
 }
 
 void SessionPool::regrow() {
@@ -89,12 +104,14 @@ void SessionPool::give_back(std::unique_ptr<HostConnection> connection, ServiceT
   release_permit();
 }
 
-asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client) {
+asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client,
+                                                        std::shared_ptr<FairQueue::Errand> errand) {
   const auto self = shared_from_this();
   if (!usable()) co_return stopped();
   if (waiting_.size() >= limits_.waiting) co_return busy(false);
   for (;;) {
-    const Permit permit = co_await take_permit(client);
+    const Permit permit = co_await take_permit(client, errand);
+    if (permit == Permit::NotNeeded) co_return ServedByAnother();
     if (permit == Permit::Closed) co_return stopped();
     if (permit == Permit::Late) co_return busy(true);
     if (!usable()) {

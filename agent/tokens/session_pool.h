@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <variant>
@@ -50,6 +51,9 @@ struct PoolBusy {
   std::chrono::milliseconds retry_after{0};  // when all that wait now will have been served, as it goes now
 };
 
+// The caller's errand was taken by another call, which has ended: it tells how.
+struct ServedByAnother {};
+
 struct PoolLimits {
   std::size_t sessions = 1;
   std::size_t waiting = 1024;
@@ -69,9 +73,13 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   SessionPool(const SessionPool&) = delete;
   SessionPool& operator=(const SessionPool&) = delete;
 
-  using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolBusy>;
+  using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolBusy, ServedByAnother>;
   // An idle session, a new one, or the next that comes back when it is the client's turn (fair_queue.h).
-  boost::asio::awaitable<Leased> lease(TokenClient client = {});
+  // ServedByAnother only if there is an errand.
+  boost::asio::awaitable<Leased> lease(TokenClient client = {},
+                                       std::shared_ptr<FairQueue::Errand> errand = {});
+  // For a call that holds a lease: what it can do along with its own for those that wait (turn_size.h).
+  FairQueue::Errands take_errands(const std::function<bool(const FairQueue::Errand&)>& fits);
 
   // Nothing is lent until resume(); completes when all that was lent is back. close() ends the wait, too.
   boost::asio::awaitable<void> pause();
@@ -86,6 +94,8 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   std::size_t idle() const { return idle_.size(); }
   std::size_t lent() const { return lent_; }
   std::size_t waiting() const { return waiting_.size(); }
+  // Who wants one waits.
+  bool all_lent() const { return paused_ || lent_ >= useful() || waiting_.size() > 0; }
   // How long a signature holds a session on average, as it goes now.
   std::chrono::microseconds service_time() const { return service_time_.average(); }
   // What the host said of the token's slot when the newest session was opened.
@@ -97,8 +107,9 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   friend class SessionLease;
   using Opened = std::variant<std::unique_ptr<HostConnection>, host::Fault, HostLost>;
   boost::asio::awaitable<Opened> open();
-  enum class Permit { Granted, Late, Closed };
-  boost::asio::awaitable<Permit> take_permit(TokenClient client);
+  enum class Permit { Granted, Late, Closed, NotNeeded };
+  boost::asio::awaitable<Permit> take_permit(TokenClient client, std::shared_ptr<FairQueue::Errand> errand);
+  std::size_t useful() const;
   void regrow();
   PoolBusy busy(bool late) const;
   bool learn_from(const host::Fault& fault);

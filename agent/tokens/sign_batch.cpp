@@ -9,6 +9,7 @@
 
 #include "agent/tokens/place_choice.h"
 #include "agent/tokens/token_fault.h"
+#include "agent/tokens/turn_size.h"
 
 namespace signet {
 
@@ -142,15 +143,6 @@ void give_up_if_hopeless(SignBatch& batch) {
 }
 
 }  // namespace
-
-std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each) {
-  if (left == 0 || each.count() == 0) return std::min<std::size_t>(left, 1);
-  // Two turns for each session: who is done first takes more.
-  const std::size_t shares = 2 * std::max<std::size_t>(sessions, 1);
-  const auto in_time = static_cast<std::size_t>(kLongestTurn / each);
-  const std::size_t most = std::clamp<std::size_t>(in_time, 1, kMostInTurn);
-  return std::min({(left + shares - 1) / shares, most, left});
-}
 
 asio::awaitable<std::vector<Result<TokenSignature>>> sign_batch(std::shared_ptr<SignBatch> batch) {
   sort_out(*batch);

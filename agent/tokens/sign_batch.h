@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -13,14 +12,6 @@
 #include "agent/tokens/sign_request.h"
 
 namespace signet {
-
-// So long one round trip may hold a session that others wait for, and so many signatures it has at most.
-inline constexpr std::chrono::microseconds kLongestTurn{5000};
-inline constexpr std::size_t kMostInTurn = 16;
-
-// How many of `left` signatures go into the next round trip, with that many sessions and one signature taking
-// so long (zero: not known). Pure.
-std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each);
 
 // Lives in a shared_ptr: the coroutines that work on it hold it.
 struct SignBatch {

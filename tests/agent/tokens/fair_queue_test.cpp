@@ -22,6 +22,11 @@ TokenClient client(uid_t uid, pid_t process) {
   return made;
 }
 
+struct Named : FairQueue::Errand {
+  explicit Named(char name_in) : name(name_in) {}
+  char name;
+};
+
 // Who waits, and in what order they were served.
 struct Row {
   boost::asio::io_context io{1};
@@ -30,9 +35,23 @@ struct Row {
 
   boost::asio::awaitable<void> stand(char name, TokenClient who, FairQueue::Clock::time_point until) {
     const auto own = queue;  // as a pool's lease holds its pool
-    const bool turn = co_await own->wait(who, until);
+    const auto errand = std::make_shared<Named>(name);
+    const bool turn = co_await own->wait(who, until, errand);
     (turn ? served : late) += name;
   }
+  // Takes up to so many, all but 'x', without finishing them.
+  std::string take(std::size_t most) {
+    taken =
+        queue->take(most, [](const auto& errand) { return static_cast<const Named&>(errand).name != 'x'; });
+    std::string names;
+    for (const auto& errand : taken) names += static_cast<const Named&>(*errand).name;
+    return names;
+  }
+  void poll() {
+    io.restart();
+    io.poll();
+  }
+  FairQueue::Errands taken;
   void ask(char name, uid_t uid, pid_t process, std::chrono::milliseconds patience = 1h) {
     boost::asio::co_spawn(io, stand(name, client(uid, process), FairQueue::Clock::now() + patience),
                           boost::asio::detached);
@@ -105,6 +124,56 @@ TEST_CASE("whoever waits too long leaves, and the others' order stays") {
   CHECK(row.queue->size() == 2);
   CHECK(row.serve(2) == "bd");
   CHECK_FALSE(row.queue->wake_next());
+}
+
+TEST_CASE("errands are taken in turns, one of a user's processes after the other") {
+  Row row;
+  for (const char name : {'a', 'b', 'c'}) row.ask(name, 1, 10);
+  for (const char name : {'d', 'e'}) row.ask(name, 1, 11);
+  row.ask('f', 2, 20);
+  CHECK(row.take(4) == "afdb");
+  CHECK(row.queue->size() == 2);
+  row.poll();
+  CHECK(row.served.empty());  // taken is not done
+  for (const auto& errand : row.taken) FairQueue::finish(*errand);
+  row.poll();
+  CHECK(row.served == "afdb");
+  CHECK(row.take(4) == "ec");
+  CHECK(row.take(4).empty());
+  CHECK_FALSE(row.queue->wake_next());
+}
+
+TEST_CASE("an errand behind its process's next call is not taken before it") {
+  Row row;
+  row.ask('x', 1, 10);
+  row.ask('a', 1, 10);
+  row.ask('b', 1, 11);
+  CHECK(row.take(4) == "b");
+  CHECK(row.serve(2) == "xa");
+}
+
+TEST_CASE("what was taken is waited for, however late it is") {
+  Row row;
+  row.ask('a', 1, 10, 20ms);
+  CHECK(row.take(1) == "a");
+  row.io.restart();
+  row.io.run_for(60ms);
+  CHECK(row.late.empty());
+  FairQueue::finish(*row.taken.front());
+  row.poll();
+  CHECK(row.served == "a");
+  FairQueue::finish(*row.taken.front());  // nobody waits for it any more
+}
+
+TEST_CASE("what was taken may be finished when its loop is gone") {
+  FairQueue::Errands taken;
+  {
+    Row row;
+    row.ask('a', 1, 10);
+    row.take(1);
+    taken = row.taken;
+  }
+  FairQueue::finish(*taken.front());
 }
 
 TEST_CASE("a queue and its loop are gone, whoever waits in it") {

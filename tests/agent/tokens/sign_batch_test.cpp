@@ -1,5 +1,6 @@
 // Many signatures in one call.
 #include "agent/tokens/sign_batch.h"
+#include "agent/tokens/turn_size.h"
 
 #include "tests/agent/tokens/hsm_pair.h"
 

@@ -1,0 +1,36 @@
+#include "agent/tokens/turn_size.h"
+
+#include <algorithm>
+
+namespace signet {
+
+namespace {
+
+std::size_t most_in_time(std::chrono::microseconds each) {
+  return std::clamp<std::size_t>(static_cast<std::size_t>(kLongestTurn / each), 1, kMostInTurn);
+}
+
+std::size_t share(std::size_t of, std::size_t among) {
+  return (of + among - 1) / among;
+}
+
+}  // namespace
+
+std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each) {
+  if (left == 0 || each.count() == 0) return std::min<std::size_t>(left, 1);
+  // Two turns for each session: who is done first takes more.
+  const std::size_t shares = 2 * std::max<std::size_t>(sessions, 1);
+  return std::min({share(left, shares), most_in_time(each), left});
+}
+
+std::size_t useful_sessions(std::size_t sessions, std::size_t processors, std::chrono::microseconds each) {
+  const bool local = each.count() != 0 && each < kLocalToken;
+  return local ? std::min(sessions, std::max<std::size_t>(processors, 2)) : sessions;
+}
+
+std::size_t shared_turn_size(std::size_t waiting, std::size_t sessions, std::chrono::microseconds each) {
+  if (each.count() == 0) return 1;
+  return std::min(share(waiting + 1, std::max<std::size_t>(sessions, 1)), most_in_time(each));
+}
+
+}  // namespace signet

@@ -1,0 +1,28 @@
+// How many signatures go to a token host in one round trip: pure decisions.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace signet {
+
+// So long one round trip may hold a session that others wait for, and so many signatures it has at most.
+inline constexpr std::chrono::microseconds kLongestTurn{5000};
+inline constexpr std::size_t kMostInTurn = 16;
+
+// Of `left` signatures of one call, with that many sessions and one signature taking so long (zero: not
+// known).
+std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each);
+
+// A token that is faster is a program on this machine, limited by its processors.
+inline constexpr std::chrono::microseconds kLocalToken{500};
+
+// How many of `sessions` are used at a time. More than processors would only have the threads of such a token
+// take turns, where calls that wait can share one. Two at least: one call that hangs does not hold up all.
+std::size_t useful_sessions(std::size_t sessions, std::size_t processors, std::chrono::microseconds each);
+
+// Of a call that has got one of `sessions` while `waiting` others still wait for one: its own and theirs,
+// shared out so that the other sessions, when they come back, find as much to do.
+std::size_t shared_turn_size(std::size_t waiting, std::size_t sessions, std::chrono::microseconds each);
+
+}  // namespace signet
