@@ -103,6 +103,7 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
     if (auto* lost = std::get_if<HostLost>(&ready)) co_return std::move(*lost);
     now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
   }
+  Company company;  // outlives the lease: the session's next call begins before those who rode along go on
   const std::shared_ptr<Ride> ride = ride_for(use, *now.pool);
   SessionPool::Leased leased = co_await now.pool->lease(use.client, ride);
   now.epoch = epoch_;
@@ -124,7 +125,6 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
     if (!open) co_return open.error();
   }
   if (!claim_login(use, now.epoch)) co_return StaleLogin(false);
-  Company company;
   co_await invite(use, *now.pool, company);
   std::optional<host::Request> shared;
   if (!company.rides.empty()) shared = company.request(std::get<host::SignRequest>(use.request));
