@@ -232,7 +232,11 @@ HostLost HostProcess::lost(HostLost seen, bool expired) const {
 // that lives and does not keep to the protocol is ended: nobody may go on using it.
 asio::awaitable<void> HostProcess::see_end(std::string symptom) {
   if (!ended_) co_await gone_.wait(Clock::now() + kReapTime);
-  if (!ended_) end("the " + launch_.about + " broke the protocol: " + symptom, Ending::Failed);
+  if (ended_) co_return;
+  // The programs of two builds need not understand each other.
+  end("the " + launch_.about + " broke the protocol: " + symptom +
+          " (if Signet was upgraded while the agent ran, restart the agent)",
+      Ending::Failed);
 }
 
 asio::awaitable<HostAnswer> HostProcess::call(HostConnection& connection, const host::Request& request,
