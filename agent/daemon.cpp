@@ -99,7 +99,8 @@ class Daemon {
                  config_.system ? JwksOwnership::System : JwksOwnership::Own),
         dispatcher_(agent_idl(), service_.methods(), service_info()),
         server_(loop_.get_executor(), dispatcher_,
-                config_.system ? system_rule() : same_uid_rule(::geteuid()), config_.limits),
+                config_.system ? system_rule() : same_uid_rule(::geteuid()), config_.limits,
+                service_.workbench()),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         sinks_(loop_.get_executor(), service_.feed(), config_.sinks, places_.state.path()) {
     service_.report_sinks([this] { return sinks_.states(); });

@@ -3,6 +3,8 @@
 namespace signet {
 namespace {
 
+using boost::asio::awaitable;
+
 Error unreadable(const Error& why) {
   return {ErrorName::LedgerUnavailable,
           "Metadata that the ledger holds cannot be read any more (" + why.message +
@@ -20,6 +22,7 @@ std::shared_ptr<const MetadataFile> MetadataCache::known(const std::string& name
 }
 
 std::shared_ptr<const MetadataFile> MetadataCache::keep(std::string name, MetadataFile content) {
+  if (auto file = known(name)) return file;  // another call parsed it meanwhile
   auto file = std::make_shared<const MetadataFile>(std::move(content));
   uses_.push_front(name);
   Slot slot{file, uses_.begin()};
@@ -31,27 +34,28 @@ std::shared_ptr<const MetadataFile> MetadataCache::keep(std::string name, Metada
   return file;
 }
 
-Result<std::shared_ptr<const MetadataFile>> MetadataCache::get(const std::string& digest,
-                                                               const std::string& text,
-                                                               MetadataFormat format) {
-  if (auto file = known(digest)) return file;
-  Result<MetadataFile> parsed = parse_metadata_file(text, format);
-  if (!parsed) return unreadable(parsed.error());
-  return keep(digest, std::move(*parsed));
+awaitable<MetadataCache::Entry> MetadataCache::get(const std::string& digest, const std::string& text,
+                                                   MetadataFormat format) {
+  if (auto file = known(digest)) co_return file;
+  const auto parse = [&text, format] { return parse_metadata_file(text, format); };
+  Result<MetadataFile> parsed = co_await bench_.run(text.size(), parse);
+  if (!parsed) co_return unreadable(parsed.error());
+  co_return keep(digest, std::move(*parsed));
 }
 
-Result<std::shared_ptr<const MetadataFile>> MetadataCache::get_signed(const std::string& digest,
-                                                                      const std::string& canonical,
-                                                                      MetadataFormat format) {
+awaitable<MetadataCache::Entry> MetadataCache::get_signed(const std::string& digest,
+                                                          const std::string& canonical,
+                                                          MetadataFormat format) {
   // Not under the digest alone: whoever asks for the whole file must not get one without signatures.
   const std::string name = "signed:" + digest;
-  if (auto file = known(name)) return file;
-  Result<Signed> parsed = parse_signed(canonical, format);
-  if (!parsed) return unreadable(parsed.error());
+  if (auto file = known(name)) co_return file;
+  const auto parse = [&canonical, format] { return parse_signed(canonical, format); };
+  Result<Signed> parsed = co_await bench_.run(canonical.size(), parse);
+  if (!parsed) co_return unreadable(parsed.error());
   MetadataFile file;
   file.content = std::move(*parsed);
   file.canonical = canonical;
-  return keep(name, std::move(file));
+  co_return keep(name, std::move(file));
 }
 
 }  // namespace signet

@@ -1,11 +1,13 @@
 // Parsed trusted roots and observed metadata, so that a signature does not parse them again.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
 
+#include "agent/varlink/workbench.h"
 #include "protocol/metadata.h"
 #include "protocol/result.h"
 
@@ -16,14 +18,18 @@ namespace signet {
 class MetadataCache {
  public:
   static constexpr std::size_t kMaxEntries = 64;
+  using Entry = Result<std::shared_ptr<const MetadataFile>>;
+
+  // Parses on the bench.
+  explicit MetadataCache(Workbench& bench) : bench_(bench) {}
 
   // `text` is parsed where the digest is not known. LedgerUnavailable(corrupt) if what the ledger holds does
-  // not parse.
-  Result<std::shared_ptr<const MetadataFile>> get(const std::string& digest, const std::string& text,
-                                                  MetadataFormat format);
+  // not parse. The arguments stay as they are until the end.
+  boost::asio::awaitable<Entry> get(const std::string& digest, const std::string& text,
+                                    MetadataFormat format);
   // The same from the canonical "signed" alone: a file without signatures.
-  Result<std::shared_ptr<const MetadataFile>> get_signed(const std::string& digest,
-                                                         const std::string& canonical, MetadataFormat format);
+  boost::asio::awaitable<Entry> get_signed(const std::string& digest, const std::string& canonical,
+                                           MetadataFormat format);
 
  private:
   std::shared_ptr<const MetadataFile> known(const std::string& name);
@@ -33,6 +39,7 @@ class MetadataCache {
     std::shared_ptr<const MetadataFile> file;
     std::list<std::string>::iterator use;
   };
+  Workbench& bench_;
   std::list<std::string> uses_;  // the most recent first
   std::unordered_map<std::string, Slot> slots_;
 };

@@ -126,14 +126,16 @@ awaitable<Result<ReadyPlan>> prepare_metadata(ServiceState& state, Ledger& ledge
   auto plan = co_await plan_metadata(state, ledger, call);
   if (!plan) co_return plan.error();
   ready.plan = std::move(*plan);
-  auto permission =
-      judge_metadata(state.policy->policy, call, ready.plan, policy_identity(identity), now_seconds());
-  if (!permission) co_return permission.error();
+  const LoadedPolicyPtr policy = state.policy;
+  const PolicyIdentity who = policy_identity(identity);
+  const auto judge = [&] { return judge_metadata(policy->policy, call, ready.plan, who, now_seconds()); };
   ready.judged_at = std::chrono::steady_clock::now();
+  auto permission = co_await state.bench.run(bytes_of(call, ready.plan), judge);
+  if (!permission) co_return permission.error();
   ready.permission = std::move(*permission);
   ready.reserve = reserve_request(call, ready.plan, identity.peer());
   ready.reserve.shared_keys = ready.permission.shared_keys;
-  ready.reserve.rate = ready.permission.rate(state.policy->policy);
+  ready.reserve.rate = ready.permission.rate(policy->policy);
   const auto rules = ready.permission.rules();
   ready.reserve.statement["rules"] = boost::json::array(rules.begin(), rules.end());
   if (identity.token()) ready.reserve.statement["identity"] = identity.statement();

@@ -60,10 +60,14 @@ awaitable<Result<boost::json::object>> sign_with(ServiceState& state, const Sign
   const SignatureScheme scheme = metadata_scheme(signer.key.algorithm(), call.format);
   const BytesView message = as_bytes(call.text);
   const KeyLocation location = key_location(signer.enrolled, signer.key);
-  auto raw = co_await state.tokens.sign(location, token_mechanism(scheme), token_input(scheme, message),
-                                        std::move(waiting));
+  const auto prepare = [&] { return token_input(scheme, message); };
+  Bytes input = co_await state.bench.run(message.size(), prepare);
+  auto raw =
+      co_await state.tokens.sign(location, token_mechanism(scheme), std::move(input), std::move(waiting));
   if (!raw) co_return raw.error();
-  if (!verify_token_signature(signer.key, scheme, message, raw->signature)) {
+  const auto verify = [&] { return verify_token_signature(signer.key, scheme, message, raw->signature); };
+  const bool verified = co_await state.bench.run(message.size(), verify);
+  if (!verified) {
     state.tokens.distrust(location, raw->place);
     co_return wrong_signature(signer.enrolled, location.place(raw->place));
   }
@@ -168,9 +172,11 @@ awaitable<Reply> try_out(ServiceState& state, Ledger& ledger, const SignMetadata
 awaitable<Reply> sign_metadata(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
-  const auto request = parse_sign_metadata(call.parameters);
+  auto request = parse_sign_metadata(call.parameters);
   if (!request) co_return request.error();
-  const auto identity = co_await identify(state, call, sha256_hex(as_bytes(request->text)));
+  const auto hash = [&text = request->text] { return sha256_hex(as_bytes(text)); };
+  request->digest = co_await state.bench.run(request->text.size(), hash);
+  const auto identity = co_await identify(state, call, request->digest);
   if (!identity) co_return identity.error();
   if (request->dry_run) co_return co_await try_out(state, **ledger, *request, *identity);
   auto ready = co_await ask_for_metadata(state, **ledger, *request, *identity, call);

@@ -50,7 +50,8 @@ awaitable<Result<FilePointer>> load_previous(ServiceState& state, Ledger& ledger
   if (!released) co_return released.error();
   if (!*released) co_return observed;
   if (observed && observed->content.version >= (*released)->version) co_return observed;
-  co_return state.metadata.get_signed((*released)->digest, (*released)->payload, around.view.row.format);
+  co_return co_await state.metadata.get_signed((*released)->digest, (*released)->payload,
+                                               around.view.row.format);
 }
 
 Result<SigningDecision> decide_plan(const Surroundings& around, const SignMetadataCall& call,
@@ -90,6 +91,20 @@ bool supersedes(const SignMetadataCall& call, const FilePointer& previous, const
          previous->canonical != call.text;
 }
 
+struct Comparison {
+  MetadataDifference difference;
+  std::string superseded;
+};
+
+Comparison compare_with_previous(const SignMetadataCall& call, const MetadataPlan& plan) {
+  const bool replaces = supersedes(call, plan.previous, plan.candidate);
+  const Signed* const before = plan.previous ? &plan.previous->content : nullptr;
+  Comparison comparison;
+  comparison.difference = metadata_difference(call.role, before, plan.candidate, replaces);
+  if (replaces) comparison.superseded = sha256_hex(as_bytes(plan.previous->canonical));
+  return comparison;
+}
+
 }  // namespace
 
 Result<SignMetadataCall> parse_sign_metadata(const boost::json::object& parameters) {
@@ -122,12 +137,13 @@ awaitable<Result<MetadataPlan>> plan_metadata(ServiceState& state, Ledger& ledge
                                               const SignMetadataCall& call) {
   auto around = co_await load_surroundings(state, ledger, call);
   if (!around) co_return around.error();
-  auto candidate = parse_signed(call.text, call.format);
+  const auto parse = [&call] { return parse_signed(call.text, call.format); };
+  auto candidate = co_await state.bench.run(call.text.size(), parse);
   if (!candidate) co_return candidate.error();
   MetadataPlan plan;
   plan.repository = around->view.row.name;
   plan.candidate = std::move(*candidate);
-  plan.digest = sha256_hex(as_bytes(call.text));
+  plan.digest = call.digest;
   auto decision = decide_plan(*around, call, plan);
   if (!decision) co_return decision.error();
   plan.decision = std::move(*decision);
@@ -143,10 +159,15 @@ awaitable<Result<MetadataPlan>> plan_metadata(ServiceState& state, Ledger& ledge
     if (!others) co_return others.error();
     plan.other_versions_last_hour = *others;
   }
-  const Signed* const before = plan.previous ? &plan.previous->content : nullptr;
-  plan.difference =
-      metadata_difference(call.role, before, plan.candidate, supersedes(call, plan.previous, plan.candidate));
+  const auto compare = [&call, &plan] { return compare_with_previous(call, plan); };
+  Comparison comparison = co_await state.bench.run(bytes_of(call, plan), compare);
+  plan.difference = std::move(comparison.difference);
+  plan.superseded = std::move(comparison.superseded);
   co_return plan;
+}
+
+std::size_t bytes_of(const SignMetadataCall& call, const MetadataPlan& plan) {
+  return call.text.size() + (plan.previous ? plan.previous->canonical.size() : 0);
 }
 
 ReserveRequest reserve_request(const SignMetadataCall& call, const MetadataPlan& plan, const Peer& peer) {
@@ -160,9 +181,7 @@ ReserveRequest reserve_request(const SignMetadataCall& call, const MetadataPlan&
   for (const Signer& signer : plan.selection.signers)
     request.fingerprints.push_back(signer.enrolled.fingerprint);
   request.supersede = call.supersede;
-  if (call.supersede)
-    request.superseding =
-        supersedes(call, plan.previous, plan.candidate) ? sha256_hex(as_bytes(plan.previous->canonical)) : "";
+  if (call.supersede) request.superseding = plan.superseded;
   request.requester = requester(peer);
   if (!plan.decision.lowered.empty())
     request.statement["thresholdsLowered"] =

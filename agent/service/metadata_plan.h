@@ -18,6 +18,7 @@ namespace signet {
 
 struct SignMetadataCall {
   std::string repository, role, text;
+  std::string digest;  // SHA-256 of the text, hex; set by who parsed the call
   MetadataFormat format = MetadataFormat::Tuf;
   std::vector<std::string> keys;
   bool dry_run = false, supersede = false, accept_lower_threshold = false;
@@ -34,6 +35,7 @@ struct MetadataPlan {
   SignerSelection selection;
   // What was released or observed last of the role; null if nothing was. For a supersede, what is superseded.
   std::shared_ptr<const MetadataFile> previous;
+  std::string superseded;  // its digest, where the call supersedes it; else empty
   MetadataDifference difference;
   // When other versions of the role were released during the last hour: how many. Asked for only where a rule
   // limits it.
@@ -44,6 +46,9 @@ struct MetadataPlan {
 // during the call.
 boost::asio::awaitable<Result<MetadataPlan>> plan_metadata(ServiceState& state, Ledger& ledger,
                                                            const SignMetadataCall& call);
+
+// How much is read where the call's metadata is held against what was before: what a Workbench wants to know.
+std::size_t bytes_of(const SignMetadataCall& call, const MetadataPlan& plan);
 
 // What is reserved for the plan's signers.
 ReserveRequest reserve_request(const SignMetadataCall& call, const MetadataPlan& plan, const Peer& peer);

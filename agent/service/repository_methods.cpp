@@ -54,6 +54,24 @@ awaitable<Reply> create_repository(ServiceState& state, Call call) {
   co_return co_await reply_with_repository(state, **ledger, repository->name);
 }
 
+// A root that is signed by its own keys.
+Result<TrustedRoot> read_first_root(const std::string& text, MetadataFormat format) {
+  const auto file = parse_metadata_file(text, format);
+  if (!file) return file.error();
+  if (file->content.type != RoleType::Root)
+    return Error{ErrorName::MetadataInvalid,
+                 "A repository is adopted by its root metadata; this is of type " +
+                     std::string(to_string(file->content.type)) + ".",
+                 {{"where", "/signed/_type"}, {"why", "type"}}};
+  const auto signatures = verify_threshold(*file, file->content, "root");
+  if (!signatures) return signatures.error();
+  TrustedRoot root;
+  root.version = file->content.version;
+  root.digest = sha256_hex(as_bytes(file->canonical));
+  root.metadata = text;
+  return root;
+}
+
 awaitable<Reply> adopt_repository(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
@@ -61,27 +79,17 @@ awaitable<Reply> adopt_repository(ServiceState& state, Call call) {
   if (!repository) co_return repository.error();
   const auto text = text_parameter(call.parameters, "root");
   if (!text) co_return text.error();
-  const auto file = parse_metadata_file(*text, repository->format);
-  if (!file) co_return file.error();
-  if (file->content.type != RoleType::Root)
-    co_return Error{ErrorName::MetadataInvalid,
-                    "A repository is adopted by its root metadata; this is of type " +
-                        std::string(to_string(file->content.type)) + ".",
-                    {{"where", "/signed/_type"}, {"why", "type"}}};
-  const auto signatures = verify_threshold(*file, file->content, "root");
-  if (!signatures) co_return signatures.error();
-  TrustedRoot root;
-  root.version = file->content.version;
-  root.digest = sha256_hex(as_bytes(file->canonical));
-  root.metadata = *text;
+  const auto read = [&] { return read_first_root(*text, repository->format); };
+  auto root = co_await state.bench.run(text->size(), read);
+  if (!root) co_return root.error();
   const std::string question =
-      "Trust root " + std::to_string(root.version) + ", SHA-256 " + root.digest + "?";
+      "Trust root " + std::to_string(root->version) + ", SHA-256 " + root->digest + "?";
   const auto allowed =
       co_await authorise_repository(state, call.peer, Action::Adopt, repository->name, "root", question);
   if (!allowed) co_return allowed.error();
   const Requester who = requester(call.peer);
   const auto adopted =
-      co_await (*ledger)->adopt_repository(repository->name, repository->format, std::move(root), who);
+      co_await (*ledger)->adopt_repository(repository->name, repository->format, std::move(*root), who);
   if (!adopted) co_return adopted.error();
   co_return co_await reply_with_repository(state, **ledger, repository->name);
 }
@@ -130,12 +138,16 @@ awaitable<Result<Observation>> verify_observed_role(ServiceState& state, Ledger&
                     "No observed targets metadata of " + view.row.name + " delegates to " + role +
                         ": observe the metadata that does first.",
                     {{"where", ""}, {"why", "no-delegator"}}};
-  const auto signatures = verify_threshold(file, delegator->file->content, role);
+  const auto verify = [&] { return verify_threshold(file, delegator->file->content, role); };
+  const auto signatures = co_await state.bench.run(file.canonical.size(), verify);
   if (!signatures) co_return signatures.error();
   if (file.content.type == RoleType::Targets) {
     const auto before = co_await load_observed(state, ledger, view, role);
     if (!before) co_return before.error();
-    if (*before) observation.restart_roles = replaced_roles((*before)->content, file.content);
+    if (!*before) co_return observation;
+    const auto replaced = [&] { return replaced_roles((*before)->content, file.content); };
+    const std::size_t both = (*before)->canonical.size() + file.canonical.size();
+    observation.restart_roles = co_await state.bench.run(both, replaced);
   }
   co_return observation;
 }
@@ -149,8 +161,26 @@ awaitable<Result<Observation>> verify_observation(ServiceState& state, Ledger& l
                         std::string(to_string(role_type(role))) + "; this is of type " +
                         std::string(to_string(file.content.type)) + ".",
                     {{"where", "/signed/_type"}, {"why", "type"}}};
-  if (role == "root") co_return verify_observed_root(view, file);
+  if (role == "root") {
+    const auto verify = [&] { return verify_observed_root(view, file); };
+    const std::size_t both = file.canonical.size() + (view.root ? view.root->canonical.size() : 0);
+    co_return co_await state.bench.run(both, verify);
+  }
   co_return co_await verify_observed_role(state, ledger, view, file, role);
+}
+
+struct ObservedFile {
+  MetadataFile file;
+  std::string digest;  // SHA-256 of the canonical "signed", hex
+};
+
+Result<ObservedFile> read_observed(const std::string& text, MetadataFormat format) {
+  auto file = parse_metadata_file(text, format);
+  if (!file) return file.error();
+  ObservedFile read;
+  read.file = std::move(*file);
+  read.digest = sha256_hex(as_bytes(read.file.canonical));
+  return read;
 }
 
 awaitable<Reply> observe_metadata(ServiceState& state, Call call) {
@@ -165,20 +195,21 @@ awaitable<Reply> observe_metadata(ServiceState& state, Call call) {
   const auto view = co_await load_repository(state, **ledger, *name);
   if (!view) co_return view.error();
   if (const auto named = check_role_name(*role, view->row.format); !named) co_return named.error();
-  const auto file = parse_metadata_file(*text, view->row.format);
-  if (!file) co_return file.error();
-  auto observation = co_await verify_observation(state, **ledger, *view, *file, *role);
+  const auto read = [&] { return read_observed(*text, view->row.format); };
+  const auto seen = co_await state.bench.run(text->size(), read);
+  if (!seen) co_return seen.error();
+  const Signed& content = seen->file.content;
+  auto observation = co_await verify_observation(state, **ledger, *view, seen->file, *role);
   if (!observation) co_return observation.error();
 
   ObservedMetadata observed;
   observed.role = *role;
-  observed.version = file->content.version;
-  observed.digest = sha256_hex(as_bytes(file->canonical));
+  observed.version = content.version;
+  observed.digest = seen->digest;
   observed.metadata = *text;
-  const std::string digest = observed.digest;
-  boost::json::array warnings(file->content.warnings.begin(), file->content.warnings.end());
-  if (file->content.expires_at <= now_seconds()) {
-    const std::string warning = "It expired at " + file->content.expires + ": clients refuse it.";
+  boost::json::array warnings(content.warnings.begin(), content.warnings.end());
+  if (content.expires_at <= now_seconds()) {
+    const std::string warning = "It expired at " + content.expires + ": clients refuse it.";
     warnings.emplace_back(warning);
   }
   if (!observation->known) {
@@ -195,8 +226,8 @@ awaitable<Reply> observe_metadata(ServiceState& state, Call call) {
   auto repository = co_await repository_json(state, **ledger, view->row.name);
   if (!repository) co_return repository.error();
   boost::json::object reply{{"repository", std::move(*repository)},
-                            {"version", file->content.version},
-                            {"digest", digest},
+                            {"version", content.version},
+                            {"digest", seen->digest},
                             {"warnings", std::move(warnings)}};
   co_return reply;
 }

@@ -37,7 +37,7 @@ awaitable<Result<RepositoryView>> load_repository(ServiceState& state, Ledger& l
   RepositoryView view;
   view.row = *row;
   if (row->root) {
-    auto root = state.metadata.get(row->root->digest, row->root->metadata, row->format);
+    auto root = co_await state.metadata.get(row->root->digest, row->root->metadata, row->format);
     if (!root) co_return root.error();
     view.root = std::move(*root);
   }
@@ -50,7 +50,7 @@ awaitable<Result<std::shared_ptr<const MetadataFile>>> load_observed(ServiceStat
   const auto observed = co_await ledger.observed(view.row.name, role);
   if (!observed) co_return observed.error();
   if (!observed->has_value()) co_return std::shared_ptr<const MetadataFile>();
-  co_return state.metadata.get((*observed)->digest, (*observed)->metadata, view.row.format);
+  co_return co_await state.metadata.get((*observed)->digest, (*observed)->metadata, view.row.format);
 }
 
 awaitable<Result<Delegator>> find_delegator(ServiceState& state, Ledger& ledger, const RepositoryView& view,

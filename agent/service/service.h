@@ -34,6 +34,8 @@ class Service {
   void ask_through(AskPerson ask_person) { state_.ask_person = std::move(ask_person); }
   // Before start(); outlives this.
   void use_checkpoints(Checkpointer& checkpoints) { state_.checkpoints = &checkpoints; }
+  // Where the methods read large metadata, and the server large frames. Lives as long as this.
+  Workbench& workbench() { return state_.bench; }
   // Told of every COMMIT of the ledger.
   std::shared_ptr<RecordFeed> feed() const { return state_.feed; }
   void report_sinks(std::function<std::vector<SinkState>()> sinks) { state_.sinks = std::move(sinks); }

@@ -23,6 +23,7 @@
 #include "agent/sinks/sink_pump.h"
 #include "agent/tokens/token_service.h"
 #include "agent/varlink/handler.h"
+#include "agent/varlink/workbench.h"
 
 namespace signet {
 
@@ -73,7 +74,8 @@ struct ServiceState {
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
   KeyBook keys;
   MessageRecorder messages{executor};
-  MetadataCache metadata;
+  Workbench bench;  // where large metadata is parsed, hashed and compared
+  MetadataCache metadata{bench};
   ApprovalWatch approval_watch{executor};  // told of every approval and denial
   std::set<std::string> names_in_use;      // of keys that are being generated or enrolled right now
 };

@@ -131,9 +131,11 @@ awaitable<void> Connection::call_loop() {
     incoming_.pop_front();
     incoming_bytes_ -= next.frame.size();
     if (room_) room_->notify();
+    const bool large = next.frame.size() > state_->limits.frame_size;
     busy_ = true;
     co_await serve(std::move(next));
     busy_ = false;
+    if (large) state_->leavings += kLargeLeavings;
   }
   calling_ = false;
   if (state_->draining) close("the agent is stopping");
@@ -146,8 +148,13 @@ awaitable<void> Connection::serve(Incoming incoming) {
     co_return;
   }
   const std::size_t size = incoming.frame.size();
-  if (size > state_->limits.frame_size) state_->leavings += kLargeLeavings;
-  Result<VarlinkCall> call = parse_call(as_text(incoming.frame), make_secret_storage());
+  const auto parse = [&incoming] { return parse_call(as_text(incoming.frame), make_secret_storage()); };
+  std::optional<Result<VarlinkCall>> parsed;
+  if (Workbench::is_large(size))
+    parsed.emplace(co_await state_->bench.run(size, parse));
+  else
+    parsed.emplace(parse());  // most calls' way: without another coroutine
+  Result<VarlinkCall>& call = *parsed;
   incoming.frame = WipedBuffer();
   if (!call) {  // not a call at all: whoever sends this is no Varlink client
     co_await refuse(call.error(), false, true);
@@ -163,7 +170,7 @@ awaitable<void> Connection::serve(Incoming incoming) {
     co_await refuse(target.error(), call->oneway, false);
     co_return;
   }
-  co_await run(std::move(*target), std::move(*call));
+  co_await run(std::move(*target), std::move(*call), size);
 }
 
 // What can be said before the method is looked up. False without an error: dropped in silence.
@@ -184,7 +191,7 @@ bool Connection::accepts(const VarlinkCall& call, std::size_t frame_size, std::o
   return !error;
 }
 
-awaitable<void> Connection::run(Dispatcher::Target target, VarlinkCall call) {
+awaitable<void> Connection::run(Dispatcher::Target target, VarlinkCall call, std::size_t frame_size) {
   const Counted in_progress(usage_, &UidUsage::calls);
   ReplyStream events(*this, call.more && target.method->allow_more);
   std::optional<Result<json::object>> result;
@@ -207,7 +214,13 @@ awaitable<void> Connection::run(Dispatcher::Target target, VarlinkCall call) {
                  peer_.uid, peer_.pid, target.name);
     co_return;
   }
-  WipedBuffer frame = *result ? encode_reply(**result) : encode_error(result->error());
+  // What answers much may be as much: a conflict carries what was released.
+  const auto encode = [&result] { return *result ? encode_reply(**result) : encode_error(result->error()); };
+  WipedBuffer frame;
+  if (Workbench::is_large(frame_size))
+    frame = co_await state_->bench.run(frame_size, encode);
+  else
+    frame = encode();
   co_await reply(std::move(frame));
 }
 

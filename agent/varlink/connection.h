@@ -16,6 +16,7 @@
 #include "agent/varlink/handler.h"
 #include "agent/varlink/peer_usage.h"
 #include "agent/varlink/signal.h"
+#include "agent/varlink/workbench.h"
 #include "protocol/secret_json.h"
 #include "protocol/varlink_message.h"
 
@@ -26,10 +27,11 @@ class Connection;
 // What the connections of one server share. Outlives them all: each holds it.
 struct ServerState {
   ServerState(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher_,
-              const Limits& limits_)
-      : dispatcher(dispatcher_), limits(limits_), usage(executor), gone(executor) {}
+              const Limits& limits_, Workbench& bench_)
+      : dispatcher(dispatcher_), bench(bench_), limits(limits_), usage(executor), gone(executor) {}
 
   const Dispatcher& dispatcher;
+  Workbench& bench;  // where large frames are parsed
   Limits limits;
   PeerUsage usage;
   std::unordered_set<Connection*> connections;
@@ -96,7 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin_calls();
   boost::asio::awaitable<void> call_loop();
   boost::asio::awaitable<void> serve(Incoming incoming);
-  boost::asio::awaitable<void> run(Dispatcher::Target target, VarlinkCall call);
+  boost::asio::awaitable<void> run(Dispatcher::Target target, VarlinkCall call, std::size_t frame_size);
   bool accepts(const VarlinkCall& call, std::size_t frame_size, std::optional<Error>& error) const;
   // Writing.
   boost::asio::awaitable<void> reply(WipedBuffer frame);

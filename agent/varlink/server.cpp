@@ -67,13 +67,13 @@ void send_and_close(UniqueFd fd, const Error& error) {
 }  // namespace
 
 Server::Server(const asio::any_io_executor& executor, const Dispatcher& dispatcher, PeerRule rule,
-               const Limits& limits)
+               const Limits& limits, Workbench& bench)
     : executor_(executor),
       acceptor_(executor),
       pause_(executor),
       rest_(executor),
       rule_(std::move(rule)),
-      state_(std::make_shared<ServerState>(executor, dispatcher, limits)) {}
+      state_(std::make_shared<ServerState>(executor, dispatcher, limits, bench)) {}
 
 Server::~Server() = default;
 

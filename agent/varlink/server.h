@@ -24,12 +24,12 @@
 
 namespace signet {
 
-// Runs on one event loop, and outlives its run once it was started. The dispatcher must outlive the server
-// and all its connections. Not thread safe.
+// Runs on one event loop, and outlives its run once it was started. The dispatcher and the workbench must
+// outlive the server and all its connections. Not thread safe.
 class Server {
  public:
   Server(const boost::asio::any_io_executor& executor, const Dispatcher& dispatcher, PeerRule rule,
-         const Limits& limits);
+         const Limits& limits, Workbench& bench);
   ~Server();
 
   // Accepts from a listening, non-blocking socket, which is duplicated: the caller keeps its own.

@@ -47,7 +47,8 @@ ServerFixture::ServerFixture(Limits limits, PeerRule rule) : idl_(parse_idl(kIdl
   dispatcher_ = std::make_unique<Dispatcher>(idl_, methods(), ServiceInfo());
   listener_ = std::make_unique<Listener>(Listener::open({socket(), false}).value());
   if (!rule) rule = same_uid_rule(::geteuid());
-  server_ = std::make_unique<Server>(loop_.get_executor(), *dispatcher_, std::move(rule), std::move(limits));
+  server_ = std::make_unique<Server>(loop_.get_executor(), *dispatcher_, std::move(rule), std::move(limits),
+                                     bench_);
   server_->start(listener_->fd());
   thread_ = std::thread([this] {
     const auto work = asio::make_work_guard(loop_);
@@ -106,7 +107,8 @@ MethodTable ServerFixture::methods() {
     reply["size"] = pin->has_value() ? (*pin)->size() : 0;
     co_return reply;
   };
-  table["SignMetadata"].handler = [](Call call) -> Reply {
+  table["SignMetadata"].handler = [this](Call call) -> Reply {
+    ++done_;
     json::object reply;
     reply["size"] = call.parameters.at("signed").get_string().size();
     co_return reply;
@@ -136,6 +138,20 @@ void ServerFixture::on_loop(const std::function<void()>& action) {
     done.set_value();
   });
   done.get_future().wait();
+}
+
+std::function<void()> ServerFixture::hold_bench() {
+  const auto held = std::make_shared<std::promise<void>>();
+  const auto release = std::make_shared<std::promise<void>>();
+  // Without the promise: a test that fails and forgets it lets the bench go.
+  const auto hold = [held, released = release->get_future().share()] {
+    held->set_value();
+    released.wait();
+    return true;
+  };
+  on_loop([&] { asio::co_spawn(loop_, bench_.run(Workbench::kSmall + 1, hold), asio::detached); });
+  held->get_future().wait();
+  return [release] { release->set_value(); };
 }
 
 std::size_t ServerFixture::connections() {

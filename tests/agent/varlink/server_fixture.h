@@ -46,12 +46,15 @@ class ServerFixture {
   void drain(std::chrono::milliseconds deadline);
   bool drained() const { return drained_; }
   Server& server() { return *server_; }
+  // Holds the bench up: no large frame is parsed until what it returns is called, or destroyed.
+  std::function<void()> hold_bench();
 
  private:
   MethodTable methods();
 
   Scratch scratch_;
   boost::asio::io_context loop_{1};
+  Workbench bench_;
   IdlInterface idl_;
   Signal released_signal_{loop_.get_executor()};
   bool released_ = false;  // on the loop
