@@ -27,11 +27,16 @@ std::shared_ptr<const MetadataFile> MetadataCache::keep(std::string name, Metada
   uses_.push_front(name);
   Slot slot{file, uses_.begin()};
   slots_.emplace(std::move(name), std::move(slot));
-  if (slots_.size() > kMaxEntries) {
-    slots_.erase(uses_.back());
-    uses_.pop_back();
-  }
+  bytes_ += file->canonical.size();
+  while (slots_.size() > kMaxEntries || (bytes_ > max_bytes_ && slots_.size() > 1)) forget_oldest();
   return file;
+}
+
+void MetadataCache::forget_oldest() {
+  const auto oldest = slots_.find(uses_.back());
+  bytes_ -= oldest->second.file->canonical.size();
+  slots_.erase(oldest);
+  uses_.pop_back();
 }
 
 awaitable<MetadataCache::Entry> MetadataCache::get(const std::string& digest, const std::string& text,
