@@ -99,6 +99,8 @@ Result<KeyEvidenceInfo> read_evidence(const object& json) {
   evidence.always_sensitive = reader.flag("alwaysSensitive");
   evidence.never_extractable = reader.flag("neverExtractable");
   evidence.always_authenticate = reader.flag("alwaysAuthenticate");
+  evidence.pin_policy = reader.optional_text("pinPolicy");
+  evidence.touch_policy = reader.optional_text("touchPolicy");
   return reader.finish(evidence);
 }
 

@@ -113,6 +113,8 @@ struct TokenInfo {
 struct KeyEvidenceInfo {
   bool local = false, sensitive = false, extractable = true;
   bool always_sensitive = false, never_extractable = false, always_authenticate = false;
+  // What the key's card says of it by its own word, where there is no attestation: AttestationInfo's names.
+  std::optional<std::string> pin_policy{}, touch_policy{};
 };
 
 // A token that holds a key.

@@ -9,120 +9,15 @@
 #include <span>
 #include <utility>
 
-#include "pkcs11/pcsc.h"
+#include "pkcs11/card_connection.h"
 
 namespace signet::host {
 
 namespace {
 
-constexpr std::array<std::uint8_t, 10> kSelectPiv = {0x00, 0xA4, 0x04, 0x00, 0x05,
-                                                     0xA0, 0x00, 0x00, 0x03, 0x08};
 constexpr std::uint8_t kPin = 0x80, kPuk = 0x81;  // key references (SP 800-73-4, part 1, table 4b)
 constexpr std::size_t kPivPinSize = 8;            // padded with FF
-constexpr std::uint16_t kDone = 0x9000, kBlocked = 0x6983, kNotFound = 0x6A88;
-
-// PC/SC's functions fail with a LONG whose lower half is the code (0x8010xxxx).
-Fault card_fault(const char* call, LONG status) {
-  Fault fault = make_fault(FaultKind::Card, "The card could not be reached.");
-  fault.call = call;
-  fault.ckr = static_cast<std::uint32_t>(status);
-  if (status == SCARD_E_SHARING_VIOLATION) fault.detail = "Another program holds the card for itself alone.";
-  return fault;
-}
-
-bool is_absent(LONG status) {
-  return status == SCARD_E_NO_SMARTCARD || status == SCARD_W_REMOVED_CARD ||
-         status == SCARD_E_UNKNOWN_READER || status == SCARD_E_READER_UNAVAILABLE ||
-         status == SCARD_E_NO_READERS_AVAILABLE ||
-         status == SCARD_W_UNPOWERED_CARD;  // another program took its power: it has forgotten its PIN, too
-}
-
-struct CardAnswer {
-  std::vector<std::uint8_t, WipingAllocator<std::uint8_t>> data;
-  std::uint16_t status = 0;
-};
-
-// A shared connection to the card in a reader; let go of, without a reset, by the destructor.
-class CardConnection {
- public:
-  // Null: there is no pcscd, no such reader, or no card in it.
-  static HostResult<std::unique_ptr<CardConnection>> open(const std::string& reader) {
-    const PcscLibrary* pcsc = pcsc_library();
-    if (pcsc == nullptr) return std::unique_ptr<CardConnection>();
-    std::unique_ptr<CardConnection> made(new CardConnection(*pcsc));
-    LONG status = pcsc->establish_context(SCARD_SCOPE_SYSTEM, nullptr, nullptr, &made->context_);
-    // The next pcscd powers its cards anew: they have forgotten everything by then.
-    if (status == SCARD_E_NO_SERVICE || status == SCARD_E_SERVICE_STOPPED)
-      return std::unique_ptr<CardConnection>();
-    if (status != SCARD_S_SUCCESS) return card_fault("SCardEstablishContext", status);
-    made->established_ = true;
-    const auto name = find_reader(*pcsc, made->context_, reader);
-    if (!name) return std::unique_ptr<CardConnection>();
-    DWORD protocol = 0;
-    status = pcsc->connect(made->context_, name->c_str(), SCARD_SHARE_SHARED, kAnyProtocol, &made->card_,
-                           &protocol);
-    if (is_absent(status)) return std::unique_ptr<CardConnection>();
-    if (status != SCARD_S_SUCCESS) return card_fault("SCardConnect", status);
-    made->connected_ = true;
-    made->protocol_ = protocol;
-    return made;
-  }
-  ~CardConnection() {
-    if (connected_) pcsc_.disconnect(card_, SCARD_LEAVE_CARD);
-    if (established_) pcsc_.release_context(context_);
-  }
-  CardConnection(const CardConnection&) = delete;
-  CardConnection& operator=(const CardConnection&) = delete;
-
-  // Disconnects, with a reset of the card.
-  LONG reset() {
-    connected_ = false;
-    return pcsc_.disconnect(card_, SCARD_RESET_CARD);
-  }
-
-  // Alone with the card until the returned object goes.
-  class Transaction {
-   public:
-    explicit Transaction(CardConnection& connection) : connection_(connection) {}
-    ~Transaction() { connection_.pcsc_.end_transaction(connection_.card_, SCARD_LEAVE_CARD); }
-    Transaction(const Transaction&) = delete;
-    Transaction& operator=(const Transaction&) = delete;
-
-   private:
-    CardConnection& connection_;
-  };
-  HostResult<std::unique_ptr<Transaction>> begin() {
-    LONG status = pcsc_.begin_transaction(card_);
-    if (status == SCARD_W_RESET_CARD) {  // by another program, between our two calls
-      status = pcsc_.reconnect(card_, SCARD_SHARE_SHARED, kAnyProtocol, SCARD_LEAVE_CARD, &protocol_);
-      if (status == SCARD_S_SUCCESS) status = pcsc_.begin_transaction(card_);
-    }
-    if (status != SCARD_S_SUCCESS) return card_fault("SCardBeginTransaction", status);
-    return std::make_unique<Transaction>(*this);
-  }
-
-  HostResult<CardAnswer> send(std::span<const std::uint8_t> command) {
-    std::array<std::uint8_t, 258> buffer{};
-    DWORD size = buffer.size();
-    const SCARD_IO_REQUEST header{protocol_, sizeof(SCARD_IO_REQUEST)};
-    const LONG status =
-        pcsc_.transmit(card_, &header, command.data(), command.size(), nullptr, buffer.data(), &size);
-    if (status != SCARD_S_SUCCESS) return card_fault("SCardTransmit", status);
-    if (size < 2 || size > buffer.size()) return card_fault("SCardTransmit", SCARD_F_COMM_ERROR);
-    CardAnswer answer;
-    answer.data.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size - 2));
-    answer.status = static_cast<std::uint16_t>(buffer[size - 2] << 8U | buffer[size - 1]);
-    return answer;
-  }
-
- private:
-  explicit CardConnection(const PcscLibrary& pcsc) : pcsc_(pcsc) {}
-  const PcscLibrary& pcsc_;
-  SCARDCONTEXT context_ = 0;
-  SCARDHANDLE card_ = 0;
-  DWORD protocol_ = SCARD_PROTOCOL_T1;
-  bool established_ = false, connected_ = false;
-};
+constexpr std::uint16_t kBlocked = 0x6983;
 
 // GET METADATA's answer is a list of tag, length, value; tag 6 holds all tries and those left.
 std::optional<Tries> tries_in(std::span<const std::uint8_t> metadata) {
@@ -224,7 +119,7 @@ HostResult<CardTriesReply> card_tries(const CardTriesRequest& request) {
   // Another applet was selected, so nobody is logged in to PIV's: nothing is lost by selecting it.
   const auto selected = (*card)->send(kSelectPiv);
   if (!selected) return selected.error();
-  if (selected->status != kDone && selected->status >> 8U != 0x61) return CardTriesReply{};
+  if (selected->status != kDone) return CardTriesReply{};
   return ask_tries(**card);
 }
 
@@ -239,8 +134,7 @@ HostResult<UnblockCardReply> unblock_card(const UnblockCardRequest& request) {
   if (!transaction) return transaction.error();
   const auto selected = (*card)->send(kSelectPiv);
   if (!selected) return selected.error();
-  if (selected->status != kDone && selected->status >> 8U != 0x61)
-    return cryptoki_fault(kUnblockCall, CKR_FUNCTION_NOT_SUPPORTED, {});
+  if (selected->status != kDone) return cryptoki_fault(kUnblockCall, CKR_FUNCTION_NOT_SUPPORTED, {});
   auto command = unblock_command(request.puk, request.pin);
   const auto answer = (*card)->send(command);
   wipe_memory(command.data(), command.size());

@@ -26,4 +26,9 @@ HostResult<CardTriesReply> card_tries(const CardTriesRequest& request);
 // of call kUnblockCall with CKR_PIN_INCORRECT, CKR_PIN_LOCKED or CKR_PIN_LEN_RANGE where the card refuses.
 HostResult<UnblockCardReply> unblock_card(const UnblockCardRequest& request);
 
+// What a PIV card says of a key: when it asks for the PIN and for a touch, and whether the key was made on
+// it. Yubico's GET METADATA (firmware 5.3 and up), asked of each slot until one has this public key; needs no
+// PIN. The card's own word: an attestation of the same is signed. Nobody is logged out by it.
+HostResult<CardKeyReply> card_key(const CardKeyRequest& request);
+
 }  // namespace signet::host

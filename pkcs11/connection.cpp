@@ -17,7 +17,8 @@ namespace {
 bool is_for_card(const Request& request) {
   return std::holds_alternative<ResetCardRequest>(request) ||
          std::holds_alternative<CardTriesRequest>(request) ||
-         std::holds_alternative<UnblockCardRequest>(request);
+         std::holds_alternative<UnblockCardRequest>(request) ||
+         std::holds_alternative<CardKeyRequest>(request);
 }
 
 // Which requests which mode serves: a scout logs in nowhere, a token host changes nothing, an admin host
@@ -208,6 +209,10 @@ HostResult<Reply> Connection::on(const CardTriesRequest& request) {
 
 HostResult<Reply> Connection::on(const UnblockCardRequest& request) {
   return as_reply(unblock_card(request));
+}
+
+HostResult<Reply> Connection::on(const CardKeyRequest& request) {
+  return as_reply(card_key(request));
 }
 
 namespace {

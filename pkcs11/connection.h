@@ -70,6 +70,7 @@ class Connection {
   HostResult<Reply> on(const ResetCardRequest& request);
   HostResult<Reply> on(const CardTriesRequest& request);
   HostResult<Reply> on(const UnblockCardRequest& request);
+  HostResult<Reply> on(const CardKeyRequest& request);
 
   HostResult<Reply> open_once(const TokenIdentity& identity);
 

@@ -317,6 +317,19 @@ void describe(C& c, M& m) {
   describe(c, m.pin);
   describe(c, m.puk);
 }
+template <typename C, Is<CardKeyRequest> M>
+void describe(C& c, M& m) {
+  c.field(m.reader);
+  c.field(m.spki);
+}
+template <typename C, Is<CardKeyReply> M>
+void describe(C& c, M& m) {
+  c.field(m.known);
+  c.field(m.slot);
+  c.field(m.pin_policy);
+  c.field(m.touch_policy);
+  c.field(m.generated);
+}
 template <typename C, Is<UnblockCardRequest> M>
 void describe(C& c, M& m) {
   c.field(m.reader);

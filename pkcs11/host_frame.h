@@ -267,6 +267,17 @@ struct UnblockCardRequest {
   Secret puk, pin;
 };
 struct UnblockCardReply {};
+struct CardKeyRequest {
+  std::string reader;
+  Bytes spki;  // of the key that is looked for
+};
+// The policies by Yubico's numbers (protocol/key_attestation.h has their names).
+struct CardKeyReply {
+  bool known = false;  // the card has the key, and says so
+  std::uint8_t slot = 0;
+  std::uint8_t pin_policy = 0, touch_policy = 0;
+  bool generated = false;  // on the card; else it was imported
+};
 
 // --- faults ---
 
@@ -297,14 +308,15 @@ struct Fault {
 
 // The variants' index + 1 is the type byte (replies: with the top bit set), so alternatives are only ever
 // appended.
-using Request = std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
-                             FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest,
-                             InitTokenRequest, InitPinRequest, ListCertificatesRequest, SetPinRequest,
-                             LogoutRequest, ResetCardRequest, CardTriesRequest, UnblockCardRequest>;
+using Request =
+    std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
+                 FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest, InitTokenRequest,
+                 InitPinRequest, ListCertificatesRequest, SetPinRequest, LogoutRequest, ResetCardRequest,
+                 CardTriesRequest, UnblockCardRequest, CardKeyRequest>;
 using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
                            SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
                            ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
-                           UnblockCardReply>;
+                           UnblockCardReply, CardKeyReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

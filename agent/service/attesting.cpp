@@ -45,24 +45,9 @@ Result<Attested> with_key(Result<Attested> attested, const std::string& name) {
   return error;
 }
 
-}  // namespace
-
-Result<AttestationOffer> attestation_offer(const boost::json::object& parameters) {
-  AttestationOffer offer;
-  auto attestation = optional_text(parameters, "attestation");
-  if (!attestation) return attestation.error();
-  auto intermediate = optional_text(parameters, "intermediate");
-  if (!intermediate) return intermediate.error();
-  if (*intermediate && !*attestation)
-    return invalid_parameter("intermediate",
-                             "The intermediate certificate goes with an attestation: hand in both, or none.");
-  offer.attestation = std::move(*attestation);
-  offer.intermediate = std::move(*intermediate);
-  return offer;
-}
-
-awaitable<Result<Attested>> attest_key(ServiceState& state, FoundKey key, std::string name,
-                                       AttestationOffer offer) {
+// A good attestation, or why there is none.
+awaitable<Result<Attested>> look_for_one(ServiceState& state, FoundKey key, std::string name,
+                                         AttestationOffer offer) {
   const auto roots = state.settings.attestation_roots;
   if (offer.attestation && offer.intermediate)
     co_return with_key(verify_offer(*roots, offer, {}, key.spki), name);
@@ -88,6 +73,29 @@ awaitable<Result<Attested>> attest_key(ServiceState& state, FoundKey key, std::s
   spdlog::warn("The attestation that token \"{}\" offers for {} is not used: {}", key.token_label, key.uri,
                verified.error().message);
   co_return none("That which its token offers is not used: " + verified.error().message);
+}
+
+}  // namespace
+
+Result<AttestationOffer> attestation_offer(const boost::json::object& parameters) {
+  AttestationOffer offer;
+  auto attestation = optional_text(parameters, "attestation");
+  if (!attestation) return attestation.error();
+  auto intermediate = optional_text(parameters, "intermediate");
+  if (!intermediate) return intermediate.error();
+  if (*intermediate && !*attestation)
+    return invalid_parameter("intermediate",
+                             "The intermediate certificate goes with an attestation: hand in both, or none.");
+  offer.attestation = std::move(*attestation);
+  offer.intermediate = std::move(*intermediate);
+  return offer;
+}
+
+awaitable<Result<Attested>> attest_key(ServiceState& state, FoundKey key, std::string name,
+                                       AttestationOffer offer) {
+  auto attested = co_await look_for_one(state, key, std::move(name), std::move(offer));
+  if (attested && !attested->verified) attested->told = co_await state.tokens.policies(std::move(key));
+  co_return attested;
 }
 
 }  // namespace signet

@@ -21,7 +21,8 @@ Result<AttestationOffer> attestation_offer(const boost::json::object& parameters
 
 struct Attested {
   std::optional<VerifiedAttestation> verified;
-  std::string why_not;  // for people, a sentence, where there is none
+  std::string why_not;              // for people, a sentence, where there is none
+  std::optional<KeyPolicies> told;  // by the card itself, where there is none
 };
 // The verified attestation of the key (name: what it is to be called), or none where the token offers none.
 // What the caller handed in must be good: KeyRefused. What the module offers by itself and is not good counts

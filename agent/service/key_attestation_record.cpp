@@ -69,6 +69,18 @@ std::optional<KeyAttestation> attestation_facts(const LedgerKey& key) {
   return facts;
 }
 
+void add_policies(json::object& evidence, const KeyPolicies& told) {
+  evidence["pinPolicy"] = to_string(told.pin);
+  evidence["touchPolicy"] = to_string(told.touch);
+}
+
+std::optional<KeyPolicies> told_policies(const LedgerKey& key) {
+  const auto pin = parse_pin_policy(text(key.evidence, "pinPolicy"));
+  const auto touch = parse_touch_policy(text(key.evidence, "touchPolicy"));
+  if (!pin || !touch) return std::nullopt;
+  return KeyPolicies{*pin, *touch};
+}
+
 json::value attestation_json(const LedgerKey& key) {
   const auto facts = attestation_facts(key);
   if (!facts) return nullptr;

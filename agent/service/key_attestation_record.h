@@ -7,6 +7,7 @@
 
 #include "agent/attestation/attestation_chain.h"
 #include "agent/ledger/ledger_types.h"
+#include "agent/tokens/token_service.h"
 
 namespace signet {
 
@@ -16,6 +17,10 @@ boost::json::object to_ledger(const VerifiedAttestation& attestation, std::strin
 
 // What was verified when the key was enrolled; nothing for a key without.
 std::optional<KeyAttestation> attestation_facts(const LedgerKey& key);
+
+// For LedgerKey::evidence of a key without: what its card says by its own word, as the wire has it, and back.
+void add_policies(boost::json::object& evidence, const KeyPolicies& told);
+std::optional<KeyPolicies> told_policies(const LedgerKey& key);
 
 // The wire's Attestation; null for a key without.
 boost::json::value attestation_json(const LedgerKey& key);

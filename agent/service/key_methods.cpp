@@ -93,6 +93,7 @@ Result<LedgerKey> enrolable(const KeyRequest& request, const FoundKey& found, co
     const auto stored = to_ledger(*attested.verified, entry->created);
     entry->evidence[kAttestationMember] = stored;
   }
+  if (entry && attested.told) add_policies(entry->evidence, *attested.told);
   return entry;
 }
 

@@ -30,7 +30,10 @@ KeyLocation key_location(const LedgerKey& enrolled, const PublicKey& key) {
   location.spki = key.spki();
   location.algorithm = key.algorithm();
   for (const LedgerKeyLocation& other : enrolled.also) location.also.push_back(key_place(other));
-  if (const auto attested = attestation_facts(enrolled)) location.touch = attested->touch;
+  if (const auto attested = attestation_facts(enrolled))
+    location.touch = attested->touch;
+  else if (const auto told = told_policies(enrolled))
+    location.touch = told->touch;
   return location;
 }
 

@@ -72,6 +72,19 @@ asio::awaitable<host::CardTriesReply> card_tries(CardAccess access, std::string 
   co_return host::CardTriesReply{};
 }
 
+asio::awaitable<host::CardKeyReply> card_key(CardAccess access, std::string reader, Bytes spki,
+                                             std::chrono::milliseconds at_most) {
+  host::CardKeyRequest question;
+  question.reader = std::move(reader);
+  question.spki = std::move(spki);
+  const host::Request request(std::move(question));
+  const CallLimit limit(at_most, std::chrono::milliseconds(0));
+  const HostAnswer answer = co_await ask_card(std::move(access), request, limit);
+  if (const auto* reply = std::get_if<host::Reply>(&answer)) co_return std::get<host::CardKeyReply>(*reply);
+  spdlog::debug("What a card says of its key is not known: {}", why_of(answer));
+  co_return host::CardKeyReply{};
+}
+
 asio::awaitable<HostAnswer> unblock_card(CardAccess access, std::string reader, Secret puk, Secret pin) {
   host::UnblockCardRequest unblock;
   unblock.reader = std::move(reader);

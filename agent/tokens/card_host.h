@@ -29,6 +29,11 @@ boost::asio::awaitable<Result<void>> reset_card(CardAccess access, std::string r
 boost::asio::awaitable<host::CardTriesReply> card_tries(CardAccess access, std::string reader,
                                                         std::chrono::milliseconds at_most);
 
+// What the card says of the key with this public key. Nothing known where it does not say, is busy for more
+// than `at_most`, or is none.
+boost::asio::awaitable<host::CardKeyReply> card_key(CardAccess access, std::string reader, Bytes spki,
+                                                    std::chrono::milliseconds at_most);
+
 // A PIV card's PUK sets a new PIN. Neither PIN nor PUK is checked here.
 boost::asio::awaitable<HostAnswer> unblock_card(CardAccess access, std::string reader, Secret puk,
                                                 Secret pin);

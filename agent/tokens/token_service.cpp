@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 
+#include "agent/tokens/card_policies.h"
 #include "agent/tokens/found_key.h"
 #include "agent/tokens/key_use.h"
 #include "agent/tokens/pin_budget.h"
@@ -100,6 +101,11 @@ class HostTokenService : public ReloadableTokenService {
   asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   asio::awaitable<Result<FoundKey>> find(std::string uri) override;
   asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
+  asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey key) override {
+    const auto registry = registry_;
+    if (registry->draining()) co_return std::nullopt;
+    co_return co_await card_policies(registry, std::move(key));
+  }
   using TokenService::sign;
   asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                Waiting waiting) override;

@@ -73,10 +73,16 @@ struct KeyLocation : KeyPlace {
   Bytes spki;
   KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
   std::vector<KeyPlace> also;
-  std::optional<TouchPolicy> touch;  // by its attestation; nothing: not known
+  std::optional<TouchPolicy> touch;  // by its attestation, else by its card; nothing: not known
 
   std::size_t places() const { return also.size() + 1; }
   const KeyPlace& place(std::size_t index) const { return index == 0 ? *this : also[index - 1]; }
+};
+
+// When a key's card asks for its PIN and for a touch.
+struct KeyPolicies {
+  PinPolicy pin = PinPolicy::Never;
+  TouchPolicy touch = TouchPolicy::Never;
 };
 
 enum class TokenMechanism {
@@ -234,6 +240,9 @@ class TokenService {
   virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
   // What is in the certificate objects of the token that the URI names: DER, as they have it.
   virtual boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) = 0;
+  // What the key's card says of it, by its own word (an attestation is signed). Nothing where there is no
+  // such card, it does not tell, or is busy.
+  virtual boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey key) = 0;
   // Does not verify the signature: the caller does, against the public key. TokenAbsent, PinRequired: only
   // after `waiting` has told of them, if it tells, and nobody came.
   virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,

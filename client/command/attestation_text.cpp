@@ -32,6 +32,9 @@ std::string device_text(const AttestationInfo& attestation) {
 }  // namespace
 
 std::string attestation_lines(const KeyInfo& key) {
+  if (!key.attestation && key.evidence.touch_policy)
+    return "  the card     says it " + touch_text(*key.evidence.touch_policy) + "; " +
+           pin_text(key.evidence.pin_policy.value_or("")) + " (its own word: there is no attestation)\n";
   if (!key.attestation) return "";
   const AttestationInfo& attestation = *key.attestation;
   std::string text = "  attested     made on " + device_text(attestation) + "\n               " +

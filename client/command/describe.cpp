@@ -94,7 +94,9 @@ object to_json(const KeyEvidenceInfo& evidence) {
           {"extractable", evidence.extractable},
           {"alwaysSensitive", evidence.always_sensitive},
           {"neverExtractable", evidence.never_extractable},
-          {"alwaysAuthenticate", evidence.always_authenticate}};
+          {"alwaysAuthenticate", evidence.always_authenticate},
+          {"pinPolicy", or_null(evidence.pin_policy)},
+          {"touchPolicy", or_null(evidence.touch_policy)}};
 }
 
 object to_json(const KeyLocationInfo& location) {

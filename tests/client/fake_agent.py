@@ -125,6 +125,7 @@ KEY = {"name": "root-a", "uri": "pkcs11:token=release;object=root-a", "algorithm
        "tufKeyid": "cd" * 32, "notaryKeyid": "ef" * 32, "uses": ["tuf"], "tokenLabel": "release", "tokenSerial": "4711",
        "state": "active", "created": "2026-11-21T23:00:00Z",
        "evidence": {"local": True, "sensitive": True, "extractable": False, "alwaysSensitive": True,
-                    "neverExtractable": True, "alwaysAuthenticate": False}, "attestation": None}
+                    "neverExtractable": True, "alwaysAuthenticate": False, "pinPolicy": None,
+                    "touchPolicy": None}, "attestation": None}
 REPOSITORY = {"name": "example.com/app", "format": "tuf", "state": "trusted", "rootVersion": 1, "rootDigest": "12" * 32,
               "rootExpires": "2027-11-21T23:00:00Z", "versions": {"root": 1, "targets": 3}}

@@ -55,6 +55,11 @@ class AttestationTest(unittest.TestCase):
         self.bench.start()
         self.bench.unlock("alice")
 
+    def assert_told(self, name: str, pin: str, touch: str) -> None:
+        """By the card, without an attestation."""
+        evidence = self.key(name)["evidence"]
+        self.assertEqual((evidence["pinPolicy"], evidence["touchPolicy"]), (pin, touch))
+
     def tool(self, *command: object) -> str:
         done = subprocess.run([str(part) for part in command], env={**os.environ, **self.bench.bench.environment},
                               capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
@@ -134,10 +139,14 @@ class Imported(AttestationTest):
         self.tool("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", made)
         self.tool("openssl", "req", "-x509", "-new", "-key", made, "-subj", "/CN=82", "-out", certificate)
         for action, file in (("import-key", made), ("import-certificate", certificate)):
-            self.tool("yubico-piv-tool", "--reader", READER, "--action", action, "--slot", "82", "--input", file)
+            policies = ["--touch-policy", "cached", "--pin-policy", "once"] if action == "import-key" else []
+            self.tool("yubico-piv-tool", "--reader", READER, "--action", action, "--slot", "82", "--input", file, *policies)
         self.begin()
         self.bench.enrol("alice", "82")
         self.assertIsNone(self.key("alice-82")["attestation"])
+        self.assert_told("alice-82", "once", "cached")
+        shown = self.signet("key", "show", "alice-82").stdout
+        self.assertIn("the card     says it wants a touch, which lasts for 15 s; wants the PIN once (its own word", shown)
         self.assertEqual(refusal(lambda: self.bench.call("AttestKey", key="alice-82")), "NotFound")
         done = self.signet("key", "attest", "alice-82")
         self.assertIn("its module's own word", done.stderr)
@@ -154,9 +163,13 @@ class OpenSC(AttestationTest):
         self.assertEqual(refusal(lambda: enrol(**others)), "KeyRefused attestation-other-key")
         enrol()
         self.assertIsNone(self.key("alice-9a")["attestation"])
+        self.assert_told("alice-9a", "once", "always")
+        self.bench.enrol("alice", "9e")
+        self.assertEqual(self.key("alice-9e")["evidence"]["touchPolicy"], "never")
         self.bench.call("RetireKey", key="alice-9a")
         enrol(**files)
         self.assertEqual(self.key("alice-9a")["attestation"]["serial"], ALICE)
+        self.assertIsNone(self.key("alice-9a")["evidence"].get("touchPolicy"))
 
     def test_the_command_line_hands_it_in(self) -> None:
         self.files("9a")

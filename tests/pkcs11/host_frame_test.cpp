@@ -61,6 +61,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(ResetCardRequest{"reader 0"});
   all.emplace_back(CardTriesRequest{"reader 1"});
   all.emplace_back(UnblockCardRequest{"reader 2", secret("puk"), secret("pin")});
+  all.emplace_back(CardKeyRequest{"reader 3", {1, 2, 3}});
   return all;
 }
 
@@ -83,6 +84,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(ResetCardReply{true});
   all.emplace_back(CardTriesReply{true, {true, 2, 3}, {true, 4, 5}});
   all.emplace_back(UnblockCardReply{});
+  all.emplace_back(CardKeyReply{true, 0x9c, 3, 2, true});
   return all;
 }
 
@@ -231,9 +233,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 18}}).has_value());
+  CHECK_FALSE(header({{5, 19}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x92}}).has_value());
+  CHECK_FALSE(header({{5, 0x93}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
@@ -318,7 +320,7 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(18) == "?");
+  CHECK(frame_type_name(19) == "?");
 }
 
 }  // namespace

@@ -70,6 +70,22 @@ struct AttestingAgent : AgentUnderTest {
 
 }  // namespace
 
+TEST_CASE("without an attestation the card's own word on touch and PIN is kept", "[attestation]") {
+  AttestingAgent agent;
+  const std::string attested = agent.key_on_token("attested");
+  agent.tokens.card_says = KeyPolicies{PinPolicy::Once, TouchPolicy::Cached};
+  CHECK_FALSE(agent.enrolled(attested, "attested").at("evidence").as_object().contains("touchPolicy"));
+  agent.tokens.certificate_objects = nullptr;
+  const std::string told = agent.key_on_token("told");
+  const auto evidence = agent.enrolled(told, "told").at("evidence");
+  CHECK(evidence.at("pinPolicy") == "once");
+  CHECK(evidence.at("touchPolicy") == "cached");
+  agent.restart();
+  CHECK(agent.call("ShowKey", {{"key", "told"}})->at("key").at("evidence") == evidence);
+  // It confirms nothing: no attestation says that the card does as it says.
+  CHECK(agent.call("ShowKey", {{"key", "told"}})->at("key").at("attestation").is_null());
+}
+
 TEST_CASE("an attestation that the token offers is verified, shown and remembered", "[attestation]") {
   AttestingAgent agent;
   const std::string uri = agent.key_on_token("first");

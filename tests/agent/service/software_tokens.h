@@ -30,6 +30,7 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
   boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
+  boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey) override { co_return card_says; }
   using TokenService::sign;
   boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                       Waiting waiting) override;
@@ -59,7 +60,8 @@ class SoftwareTokens : public TokenService {
   std::vector<std::string> distrusted;        // keys, by name
   std::map<std::string, std::string> faults;  // why a token is passed over, by its label
   bool fresh_handle = true, removable = false;
-  KeyEvidence evidence;  // of the keys made from now on
+  std::optional<KeyPolicies> card_says;  // of its keys
+  KeyEvidence evidence;                  // of the keys made from now on
   // The certificate objects on the token, for a key that is on it (null: any).
   std::function<std::vector<Bytes>(const FoundKey* newest)> certificate_objects;
   std::size_t signatures = 0;  // made so far
