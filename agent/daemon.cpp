@@ -24,6 +24,7 @@
 #include "agent/config/module_discovery.h"
 #include "agent/config/state_directory.h"
 #include "agent/daemon_setup.h"
+#include "agent/event_loop.h"
 #include "agent/hardening.h"
 #include "agent/logging.h"
 #include "agent/policy/accounts.h"
@@ -121,7 +122,7 @@ class Daemon {
     asio::co_spawn(loop_, start(), [](const std::exception_ptr& fault) {
       if (fault) std::rethrow_exception(fault);
     });
-    loop_.run();
+    run_event_loop(loop_);
     if (server_.connections() == 0 && !sinks_.busy()) return;
     if (sinks_.busy()) spdlog::warn("a sink is still being written to; it may get its last records again");
     // Handlers that hang at a token hold references to all parts: there is no order to destroy those in. What

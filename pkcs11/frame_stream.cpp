@@ -14,21 +14,28 @@ namespace {
 
 constexpr std::size_t kReadAhead = 4096;
 
-// 0 at the end of the stream and for any fault.
-std::size_t receive(int socket, std::uint8_t* data, std::size_t size) {
-  for (;;) {
-    const ssize_t got = ::recv(socket, data, size, 0);
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return 0;
-  }
-}
-
 }  // namespace
 
 FrameStream::FrameStream(int socket) : socket_(socket), buffer_(kReadAhead) {}
 
 FrameStream::~FrameStream() {
   ::close(socket_);
+}
+
+// 0 at the end of the stream and for any fault.
+std::size_t FrameStream::receive(std::uint8_t* data, std::size_t size) {
+  const auto begun = BriefWait::Clock::now();
+  ssize_t got = -1;
+  const bool found = wait_.pays() && BriefWait::look([&] {
+                       got = ::recv(socket_, data, size, MSG_DONTWAIT);
+                       return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+                     });
+  while (!found && got < 0) {
+    got = ::recv(socket_, data, size, 0);
+    if (got < 0 && errno != EINTR) break;
+  }
+  wait_.ended(BriefWait::Clock::now() - begun);
+  return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 
 // Reads ahead until `wanted` bytes (at most kReadAhead) are in the buffer.
@@ -40,7 +47,7 @@ bool FrameStream::fill(std::size_t wanted) {
   begin_ = 0;
   end_ = kept;
   while (end_ < wanted) {
-    const std::size_t got = receive(socket_, buffer_.data() + end_, buffer_.size() - end_);
+    const std::size_t got = receive(buffer_.data() + end_, buffer_.size() - end_);
     if (got == 0) return false;
     end_ += got;
   }
@@ -59,7 +66,7 @@ FrameResult<std::optional<FrameStream::Frame>> FrameStream::read() {
   wipe_memory(buffer_.data() + begin_, ready);
   begin_ += ready;
   for (std::size_t have = ready; have < frame.body.size();) {
-    const std::size_t got = receive(socket_, frame.body.data() + have, frame.body.size() - have);
+    const std::size_t got = receive(frame.body.data() + have, frame.body.size() - have);
     if (got == 0) return std::optional<Frame>();
     have += got;
   }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "pkcs11/host_frame.h"
+#include "pkcs11/host_wait.h"
 
 namespace signet::host {
 
@@ -28,8 +29,10 @@ class FrameStream {
 
  private:
   bool fill(std::size_t wanted);
+  std::size_t receive(std::uint8_t* data, std::size_t size);
 
   int socket_;
+  BriefWait wait_;
   WipedBytes buffer_;  // read ahead: a small frame takes one system call
   std::size_t begin_ = 0, end_ = 0;
 };
