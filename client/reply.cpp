@@ -277,6 +277,18 @@ Result<std::vector<T>> only_list(const object& parameters, std::string_view name
   return reader.finish(std::move(values));
 }
 
+Result<TokenCertificateInfo> read_token_certificate(const object& json) {
+  FieldReader reader(json, "certificate");
+  TokenCertificateInfo certificate;
+  certificate.pem = reader.text("pem");
+  certificate.fingerprint = reader.text("fingerprint");
+  certificate.subject = reader.text("subject");
+  certificate.issuer = reader.text("issuer");
+  certificate.not_before = reader.text("notBefore");
+  certificate.not_after = reader.text("notAfter");
+  return reader.finish(std::move(certificate));
+}
+
 Result<IssuedCertificateInfo> read_issued(const object& json) {
   FieldReader reader(json, "issued certificate");
   IssuedCertificateInfo issued;
@@ -399,6 +411,19 @@ Result<BatchSignatures> read_batch_signatures(const object& parameters) {
   batch.scheme = reader.text("scheme");
   batch.results = reader.list("results", read_batched_signature);
   return reader.finish(std::move(batch));
+}
+
+Result<std::vector<TokenCertificateInfo>> read_token_certificates(const object& parameters) {
+  return only_list(parameters, "certificates", read_token_certificate);
+}
+
+Result<StoredCertificateInfo> read_stored_certificate(const object& parameters) {
+  FieldReader reader(parameters, "reply");
+  StoredCertificateInfo stored;
+  stored.certificate = reader.nested("certificate", read_token_certificate);
+  stored.replaced = reader.flag("replaced");
+  stored.record = reader.number("record");
+  return reader.finish(std::move(stored));
 }
 
 Result<RecordPageInfo> read_record_page(const object& parameters) {

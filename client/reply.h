@@ -28,6 +28,8 @@ Result<SignedMetadata> read_signed_metadata(const boost::json::object& parameter
 Result<MessageSignature> read_message_signature(const boost::json::object& parameters);
 Result<IssuedCertificateInfo> read_issued_certificate(const boost::json::object& parameters);
 Result<BatchSignatures> read_batch_signatures(const boost::json::object& parameters);
+Result<std::vector<TokenCertificateInfo>> read_token_certificates(const boost::json::object& parameters);
+Result<StoredCertificateInfo> read_stored_certificate(const boost::json::object& parameters);
 Result<std::vector<LedgerRecordInfo>> read_records(const boost::json::object& parameters);
 Result<SignedCheckpointInfo> read_checkpoint_reply(const boost::json::object& parameters);
 Result<RecordProofInfo> read_proof_reply(const boost::json::object& parameters);

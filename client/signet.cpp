@@ -421,6 +421,25 @@ Result<BatchSignatures> Agent::sign_messages(const SignMessagesCall& call, const
       "signet and signetd fit.");
 }
 
+Result<std::vector<TokenCertificateInfo>> Agent::read_certificates(std::string_view key,
+                                                                   const std::optional<std::string>& token) {
+  object parameters;
+  parameters["key"] = json_view(key);
+  put_optional(parameters, "token", token);
+  return then(state_->plain("ReadCertificates", parameters, State::Wait::Token), read_token_certificates);
+}
+
+Result<StoredCertificateInfo> Agent::store_certificate(const StoreCertificateCall& call) {
+  object parameters(make_secret_storage());
+  parameters["key"] = call.key;
+  parameters["certificate"] = call.certificate;
+  parameters["replace"] = call.replace;
+  put_optional(parameters, "token", call.token);
+  put_secret(parameters, "pin", call.pin);
+  put_secret(parameters, "soPin", call.so_pin);
+  return then(state_->plain("StoreCertificate", parameters, State::Wait::Token), read_stored_certificate);
+}
+
 Result<std::vector<LedgerRecordInfo>> Agent::read_ledger(std::int64_t first, std::int64_t limit) {
   object parameters;
   parameters["first"] = first;

@@ -227,6 +227,17 @@ struct BatchSignatures {
   std::vector<BatchedSignature> results;  // one for each message, in their order
 };
 
+// A certificate object on a token.
+struct TokenCertificateInfo {
+  std::string pem, fingerprint, subject, issuer, not_before, not_after;
+};
+
+struct StoredCertificateInfo {
+  TokenCertificateInfo certificate;
+  bool replaced = false;    // another one that was there
+  std::int64_t record = 0;  // sequence of its record
+};
+
 struct LedgerRecordInfo {
   std::int64_t sequence = 0;
   std::string time, statement;
@@ -348,6 +359,13 @@ struct SignMessagesCall {
 };
 inline constexpr std::size_t kMostInBatch = 1024;
 
+struct StoreCertificateCall {
+  std::string key, certificate;  // its name; PEM
+  bool replace = false;
+  std::optional<std::string> token;   // of a key on several: label, serial number or URI
+  std::optional<Secret> pin, so_pin;  // one of them, or neither
+};
+
 // The policy in force. source: its file, or "built-in".
 struct PolicyText {
   std::string source, text;
@@ -462,6 +480,10 @@ class SIGNET_API Agent {
                                                   const EventCallback& on_event = {});
   // Several at once, over all sessions of the key's tokens. An error is the call's where nothing was signed.
   Result<BatchSignatures> sign_messages(const SignMessagesCall& call, const EventCallback& on_event = {});
+  // On the key's token: the first one, unless `token` names another.
+  Result<std::vector<TokenCertificateInfo>> read_certificates(
+      std::string_view key, const std::optional<std::string>& token = std::nullopt);
+  Result<StoredCertificateInfo> store_certificate(const StoreCertificateCall& call);
 
   Result<std::vector<LedgerRecordInfo>> read_ledger(std::int64_t first, std::int64_t limit);
   Result<SignedCheckpointInfo> read_checkpoint();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pkcs11/card.h"
+#include "pkcs11/certificate_store.h"
 #include "pkcs11/frame_stream.h"
 #include "pkcs11/key_generator.h"
 #include "pkcs11/slots.h"
@@ -32,7 +33,8 @@ bool allowed(Mode mode, const Request& request) {
                        std::holds_alternative<DestroyKeyRequest>(request) ||
                        std::holds_alternative<InitTokenRequest>(request) ||
                        std::holds_alternative<InitPinRequest>(request) ||
-                       std::holds_alternative<SetPinRequest>(request);
+                       std::holds_alternative<SetPinRequest>(request) ||
+                       std::holds_alternative<StoreCertificateRequest>(request);
   if (std::holds_alternative<SignRequest>(request)) return mode == Mode::Token;
   return !changes || mode == Mode::Admin;
 }
@@ -43,7 +45,8 @@ bool needs_token(const Request& request) {
          std::holds_alternative<ListCertificatesRequest>(request) ||
          std::holds_alternative<SignRequest>(request) || std::holds_alternative<GenerateRequest>(request) ||
          std::holds_alternative<DestroyKeyRequest>(request) ||
-         std::holds_alternative<SetPinRequest>(request) || std::holds_alternative<LogoutRequest>(request);
+         std::holds_alternative<SetPinRequest>(request) || std::holds_alternative<LogoutRequest>(request) ||
+         std::holds_alternative<StoreCertificateRequest>(request);
 }
 
 template <typename T>
@@ -178,6 +181,12 @@ HostResult<Reply> Connection::on(const DestroyKeyRequest& request) {
   const auto session = signer_->session();
   if (!session) return session.error();
   return as_reply(destroy_key(**session, request));
+}
+
+HostResult<Reply> Connection::on(const StoreCertificateRequest& request) {
+  const auto session = signer_->session();
+  if (!session) return session.error();
+  return as_reply(store_certificate(signer_->token(), **session, request));
 }
 
 HostResult<Reply> Connection::on(const InitTokenRequest& request) {

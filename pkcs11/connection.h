@@ -63,6 +63,7 @@ class Connection {
   HostResult<Reply> on(const SignRequest& request);
   HostResult<Reply> on(const GenerateRequest& request);
   HostResult<Reply> on(const DestroyKeyRequest& request);
+  HostResult<Reply> on(const StoreCertificateRequest& request);
   HostResult<Reply> on(const InitTokenRequest& request);
   HostResult<Reply> on(const InitPinRequest& request);
   HostResult<Reply> on(const SetPinRequest& request);

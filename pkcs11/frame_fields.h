@@ -336,6 +336,18 @@ void describe(C& c, M& m) {
   c.field(m.puk);
   c.field(m.pin);
 }
+template <typename C, Is<StoreCertificateRequest> M>
+void describe(C& c, M& m) {
+  c.field(m.der);
+  c.field(m.id);
+  c.field(m.label);
+  c.field(m.replace);
+  c.field(m.so_pin);
+}
+template <typename C, Is<StoreCertificateReply> M>
+void describe(C& c, M& m) {
+  c.field(m.replaced);
+}
 template <typename C, Is<Fault> M>
 void describe(C& c, M& m) {
   c.field(m.kind);

@@ -15,9 +15,9 @@ using fields::Reader;
 using fields::Writer;
 
 constexpr std::array<std::string_view, std::variant_size_v<Request>> kNames = {
-    "Hello",  "ListTokens", "Open",       "Login",     "FindKey",     "FindObjects",
-    "Sign",   "Generate",   "DestroyKey", "InitToken", "InitPin",     "ListCertificates",
-    "SetPin", "Logout",     "ResetCard",  "CardTries", "UnblockCard", "CardKey"};
+    "Hello",     "ListTokens", "Open",        "Login",   "FindKey",          "FindObjects", "Sign",
+    "Generate",  "DestroyKey", "InitToken",   "InitPin", "ListCertificates", "SetPin",      "Logout",
+    "ResetCard", "CardTries",  "UnblockCard", "CardKey", "StoreCertificate"};
 static_assert(std::variant_size_v<Request> == std::variant_size_v<Reply>);
 
 template <typename Message, typename Variant, std::size_t I = 0>

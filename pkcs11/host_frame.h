@@ -30,7 +30,7 @@ inline constexpr std::size_t kMaxListBody =
     1024 * 1024;                                    // replies of ListTokens, FindObjects and ListCertificates
 inline constexpr std::size_t kMaxBody = 64 * 1024;  // everything else
 inline constexpr std::size_t kMaxListLength = 1024;        // elements of a list
-inline constexpr std::size_t kMaxCertificate = 16 * 1024;  // of a listed certificate
+inline constexpr std::size_t kMaxCertificate = 16 * 1024;  // that is listed or stored
 
 // Memory that may have held a PIN: wiped before it is freed, also when a vector grows out of it.
 template <typename T>
@@ -279,6 +279,21 @@ struct CardKeyReply {
   bool generated = false;  // on the card; else it was imported
 };
 
+// Admin mode only, after Open: writes a certificate object (pkcs11/certificate_store.h). With so_pin the
+// security officer logs in for it; without, Login comes before, where the token wants one.
+// FaultKind::KeyExists: another one has this CKA_ID and `replace` is not set; Attributes: the token does not
+// give back what was written.
+struct StoreCertificateRequest {
+  Bytes der;
+  Bytes id;           // CKA_ID of its key
+  std::string label;  // CKA_LABEL
+  bool replace = false;
+  Secret so_pin;  // empty: as the user
+};
+struct StoreCertificateReply {
+  bool replaced = false;  // another one
+};
+
 // --- faults ---
 
 enum class FaultKind : std::uint8_t {
@@ -312,11 +327,11 @@ using Request =
     std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
                  FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest, InitTokenRequest,
                  InitPinRequest, ListCertificatesRequest, SetPinRequest, LogoutRequest, ResetCardRequest,
-                 CardTriesRequest, UnblockCardRequest, CardKeyRequest>;
+                 CardTriesRequest, UnblockCardRequest, CardKeyRequest, StoreCertificateRequest>;
 using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
                            SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
                            ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
-                           UnblockCardReply, CardKeyReply>;
+                           UnblockCardReply, CardKeyReply, StoreCertificateReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

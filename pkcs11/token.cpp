@@ -80,7 +80,7 @@ void Token::forget_login() {
 }
 
 void Token::reset_card() {
-  if (card_ && login_count_ > 0) card_->reset_card();
+  if (card_ && (login_count_ > 0 || officer_was_in_)) card_->reset_card();
 }
 
 HostResult<LoginReply> Token::login(Secret pin) {
@@ -112,6 +112,20 @@ HostResult<LoginReply> Token::login(Secret pin) {
   ++login_count_;
   login_again_spent_ = false;
   return LoginReply{false};
+}
+
+HostResult<void> Token::login_officer(const Secret& so_pin) {
+  const std::lock_guard lock(login_mutex_);
+  if (!anchor_ || so_pin.empty())
+    return make_fault(FaultKind::Protocol, "The security officer's login comes after Open, with a PIN.");
+  const auto sent = send_pin(CKU_SO, anchor_->handle(), so_pin);
+  if (sent) officer_was_in_ = true;
+  return sent;
+}
+
+HostResult<void> Token::log_out_officer() {
+  const std::lock_guard lock(login_mutex_);
+  return module_.call("C_Logout", &CK_FUNCTION_LIST::C_Logout, anchor_->handle());
 }
 
 // The kept PIN may only go to the token that accepted it, and only if a mistake would not cost its last

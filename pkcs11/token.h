@@ -39,6 +39,10 @@ class Token {
   HostResult<void> attach();
   HostResult<LoginReply> login(Secret pin);
 
+  // C_Login as the security officer, for one task: sent once, and not kept. log_out_officer() ends it.
+  HostResult<void> login_officer(const Secret& so_pin);
+  HostResult<void> log_out_officer();
+
   // For a token that answered CKR_USER_NOT_LOGGED_IN: sends the kept PIN, by the rules above. `seen` is
   // login_count() from before the failed call: if another thread has logged in since, nothing is sent. False:
   // there is no PIN that may be sent. A fault is C_Login's.
@@ -48,7 +52,7 @@ class Token {
 
   // C_Logout, and the kept PIN is wiped. What the card remembers is ResetCard's affair.
   void forget_login();
-  // The card forgets that its PIN was verified, if this process logged in to it. The module must be
+  // The card forgets who was verified, if this process logged in to it. The module must be
   // finalised.
   void reset_card();
 
@@ -91,6 +95,7 @@ class Token {
   Secret pin_;                                   // accepted by the token
   std::atomic<std::uint64_t> login_count_ = 0;   // read without the mutex
   std::atomic<bool> login_again_spent_ = false;  // read and reset without the mutex
+  std::atomic<bool> officer_was_in_ = false;     // read without the mutex
 
   std::mutex turnstile_;
   std::shared_mutex operations_;

@@ -127,6 +127,11 @@ std::string certificate_outcome(const json::object& body, const KeyNames&) {
          of_record(body);
 }
 
+std::string certificate_store(const json::object& body, const KeyNames& names) {
+  return "stored a certificate (sha256 " + short_digest(text(body, "certificate")) + ") of " +
+         names(text(body, "key")) + " on its token";
+}
+
 std::string enrolled(const json::object& body, const KeyNames&) {
   std::string uses;
   for (const std::string& use : texts(body, "uses")) uses += (uses.empty() ? "" : ", ") + use;
@@ -172,6 +177,7 @@ constexpr std::array kSentences{KindSentence{"sign.intent", sign_intent},
                                 KindSentence{"message-outcome", message_outcome},
                                 KindSentence{"certificate-intent", certificate_intent},
                                 KindSentence{"certificate-outcome", certificate_outcome},
+                                KindSentence{"certificate-store", certificate_store},
                                 KindSentence{"key.enrol", enrolled},
                                 KindSentence{"key.enrol-again", enrolled},
                                 KindSentence{"key.retire", retired},

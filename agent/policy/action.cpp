@@ -20,6 +20,7 @@ constexpr std::array<ActionRow, kActions.size()> kRows{{
     {Action::SignMessage, "sign-message", {kMust, kMust, kMust, kNo, kNo, kNo}},
     // A request for a certificate has no expiry: then a limit on it does not hold.
     {Action::IssueCertificate, "issue-certificate", {kMust, kMust, kMust, kNo, kNo, kMay}},
+    {Action::StoreCertificate, "store-certificate", {kMust, kMust, kMust, kNo, kNo, kMust}},
     {Action::Generate, "generate", {kMust, kNo, kMust, kNo, kNo, kNo}},
     {Action::Enrol, "enrol", {kMust, kMust, kMust, kNo, kNo, kNo}},
     {Action::Retire, "retire", {kMust, kMust, kMust, kNo, kNo, kNo}},

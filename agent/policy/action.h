@@ -12,6 +12,7 @@ enum class Action {
   Supersede,         // SignMetadata with "supersede"
   SignMessage,       // SignMessage: bytes or a digest
   IssueCertificate,  // IssueCertificate
+  StoreCertificate,  // StoreCertificate
   Generate,          // GenerateKey
   Enrol,             // EnrolKey
   Retire,            // RetireKey
@@ -22,10 +23,19 @@ enum class Action {
   Administer,        // InitToken, ChangePin, UnblockPin, CreateLedger, backup, reload
 };
 
-inline constexpr std::array kActions{Action::SignMetadata,     Action::Supersede,  Action::SignMessage,
-                                     Action::IssueCertificate, Action::Generate,   Action::Enrol,
-                                     Action::Retire,           Action::Adopt,      Action::Unlock,
-                                     Action::Approve,          Action::ReadLedger, Action::Administer};
+inline constexpr std::array kActions{Action::SignMetadata,
+                                     Action::Supersede,
+                                     Action::SignMessage,
+                                     Action::IssueCertificate,
+                                     Action::StoreCertificate,
+                                     Action::Generate,
+                                     Action::Enrol,
+                                     Action::Retire,
+                                     Action::Adopt,
+                                     Action::Unlock,
+                                     Action::Approve,
+                                     Action::ReadLedger,
+                                     Action::Administer};
 
 // As a policy and the command line write it: "sign-metadata".
 std::string_view to_string(Action action);

@@ -31,7 +31,7 @@ confirm = "person"
 [[rule]]
 name = "own-new-key"
 user = "@self"
-action = ["generate", "enrol", "issue-certificate"]
+action = ["generate", "enrol", "issue-certificate", "store-certificate"]
 confirm = "person"
 
 # Everything else: metadata of other roles, messages, repositories, tokens, approvals, the ledger.

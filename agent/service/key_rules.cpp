@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "agent/service/parameters.h"
+#include "agent/tokens/token_uri.h"
 
 namespace signet {
 namespace {
@@ -110,6 +111,34 @@ Result<KeyShare> key_share(const std::optional<std::int64_t>& order,
   share.order = static_cast<int>(wanted_order);
   share.weight = static_cast<int>(wanted_weight);
   return share;
+}
+
+namespace {
+
+// By label, serial number or URI: also of a token that is not there any more.
+bool names_token(const std::string& selector, const LedgerKeyLocation& location) {
+  if (selector == location.token_label || selector == location.token_serial || selector == location.uri)
+    return true;
+  const auto uri = parse_token_uri(selector);
+  if (!uri || (!uri->label && !uri->serial)) return false;
+  return (!uri->label || *uri->label == location.token_label) &&
+         (!uri->serial || *uri->serial == location.token_serial);
+}
+
+}  // namespace
+
+Result<LedgerKeyLocation> named_location(const LedgerKey& key, const std::string& selector) {
+  std::vector<LedgerKeyLocation> all{first_location(key)};
+  all.insert(all.end(), key.also.begin(), key.also.end());
+  std::erase_if(all, [&](const LedgerKeyLocation& one) { return !names_token(selector, one); });
+  if (all.size() == 1) return std::move(all.front());
+  if (all.empty())
+    return Error{ErrorName::NotFound,
+                 "The key " + key.name + " is not enrolled on a token \"" + selector +
+                     "\". \"signet key show\" names its tokens.",
+                 {{"kind", "token"}, {"name", selector}}};
+  return invalid_parameter("token", "\"" + selector + "\" fits several tokens of the key " + key.name +
+                                        ". Give the serial number.");
 }
 
 }  // namespace signet

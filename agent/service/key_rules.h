@@ -34,6 +34,9 @@ Result<void> check_evidence(const std::string& name, const KeyEvidence& evidence
 // Of a further token that is to hold the key: it must hold this key, one that cannot leave it either.
 // InvalidParameter (uri), KeyRefused (extractable, not-sensitive).
 Result<void> check_further_location(const LedgerKey& key, const FoundKey& found);
+// The one of the key's tokens that is meant by a label, serial number or URI: also one that is not there any
+// more. NotFound (kind token), InvalidParameter (token: several).
+Result<LedgerKeyLocation> named_location(const LedgerKey& key, const std::string& selector);
 // InvalidParameter (order, weight); absent: 0 and 1.
 Result<KeyShare> key_share(const std::optional<std::int64_t>& order,
                            const std::optional<std::int64_t>& weight);

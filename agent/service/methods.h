@@ -22,10 +22,11 @@ void add_repository_methods(ServiceState& state, MethodTable& table);  // Create
 void add_metadata_methods(ServiceState& state, MethodTable& table);    // SignMetadata
 void add_policy_methods(ServiceState& state, MethodTable& table);   // ShowPolicy, CheckPolicy, ExplainPolicy
 void add_message_methods(ServiceState& state, MethodTable& table);  // SignMessage
-void add_certificate_methods(ServiceState& state, MethodTable& table);  // IssueCertificate
-void add_request_methods(ServiceState& state, MethodTable& table);      // List-, Show-, Approve-, DenyRequest
-void add_approval_methods(ServiceState& state, MethodTable& table);     // SignApproval
-void add_record_methods(ServiceState& state, MethodTable& table);  // ListRecords, ShowRecord, FollowLedger
-void add_backup_methods(ServiceState& state, MethodTable& table);  // BackupLedger
+void add_certificate_methods(ServiceState& state, MethodTable& table);        // IssueCertificate
+void add_token_certificate_methods(ServiceState& state, MethodTable& table);  // Read-, StoreCertificate(s)
+void add_request_methods(ServiceState& state, MethodTable& table);   // List-, Show-, Approve-, DenyRequest
+void add_approval_methods(ServiceState& state, MethodTable& table);  // SignApproval
+void add_record_methods(ServiceState& state, MethodTable& table);    // ListRecords, ShowRecord, FollowLedger
+void add_backup_methods(ServiceState& state, MethodTable& table);    // BackupLedger
 
 }  // namespace signet

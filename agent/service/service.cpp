@@ -40,6 +40,7 @@ MethodTable Service::methods() {
   add_metadata_methods(state_, table);
   add_message_methods(state_, table);
   add_certificate_methods(state_, table);
+  add_token_certificate_methods(state_, table);
   add_policy_methods(state_, table);
   add_request_methods(state_, table);
   add_approval_methods(state_, table);

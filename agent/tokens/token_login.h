@@ -29,7 +29,7 @@ boost::asio::awaitable<PinTold> ask_told(LoginContext context, host::SlotDescrip
 
 // How an attempt ended that was made by this Cryptoki call, for the budget.
 PinOutcome pin_outcome(const HostAnswer& answer, std::string_view call);
-// The same for C_Login, and for InitPin's: a C_InitPIN that fails comes after a good C_Login.
+// The same for C_Login, and for the security officer's: what comes after a good one may fail, too.
 PinOutcome login_outcome(const HostAnswer& answer);
 PinOutcome officer_outcome(const HostAnswer& answer);
 

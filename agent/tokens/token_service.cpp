@@ -12,6 +12,7 @@
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/sign_batch.h"
 #include "agent/tokens/sign_request.h"
+#include "agent/tokens/token_certificates.h"
 #include "agent/tokens/token_pins.h"
 #include "agent/tokens/token_registry.h"
 #include "agent/tokens/token_service_factory.h"
@@ -80,10 +81,13 @@ class HostTokenService : public ReloadableTokenService {
  public:
   HostTokenService(const asio::any_io_executor& executor, std::shared_ptr<TokenRegistry> registry)
       : registry_(std::move(registry)),
-        health_(std::make_shared<PlaceHealth>(executor, [this](KeyPlace place, Bytes spki) {
-          const KeyHint& hint = hints_.of(place.uri);
-          return probe_place(registry_, hint, std::move(place), std::move(spki));
-        })) {}
+        health_(std::make_shared<PlaceHealth>(executor,
+                                              [this](KeyPlace place, Bytes spki) {
+                                                const KeyHint& hint = hints_.of(place.uri);
+                                                return probe_place(registry_, hint, std::move(place),
+                                                                   std::move(spki));
+                                              })),
+        reading_(std::make_shared<CoroutineMutex>(executor)) {}
   ~HostTokenService() override { health_->close(); }
 
   asio::awaitable<std::vector<ModuleDescription>> modules() override;
@@ -106,6 +110,8 @@ class HostTokenService : public ReloadableTokenService {
     if (registry->draining()) co_return std::nullopt;
     co_return co_await card_policies(registry, std::move(key));
   }
+  asio::awaitable<Result<std::vector<Bytes>>> read_certificates(std::string uri) override;
+  asio::awaitable<Result<StoredCertificate>> store_certificate(StoreCertificateRequest request) override;
   using TokenService::sign;
   asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                Waiting waiting) override;
@@ -129,6 +135,7 @@ class HostTokenService : public ReloadableTokenService {
   // Each coroutine takes its own share before it first suspends, and does not touch the service afterwards.
   std::shared_ptr<TokenRegistry> registry_;
   std::shared_ptr<PlaceHealth> health_;
+  std::shared_ptr<CoroutineMutex> reading_;
   KeyHints hints_;
 };
 
@@ -292,23 +299,21 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
 asio::awaitable<Result<std::vector<Bytes>>> HostTokenService::certificates(std::string uri) {
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
-  const TokenRegistry::Operation operation(registry);
-  const auto parsed = parse_token_uri(uri);
-  if (!parsed) co_return parsed.error();
-  TokenUri token_part = *parsed;
-  const auto found = co_await registry->resolve(std::move(token_part));
-  if (!found) co_return found.error();
-  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
-  const auto hosted = found->module->hosted(found->token);
-  const host::Request request{host::ListCertificatesRequest()};
-  FaultContext about = hosted->context();
-  const CallLimit limit = login_limit(hosted->config().deadlines);
-  auto reply = co_await hosted->perform(request, limit, std::move(about));
-  if (!reply) co_return reply.error();
-  std::vector<Bytes> certificates;
-  for (host::CertificateObject& object : std::get<host::ListCertificatesReply>(*reply).certificates)
-    certificates.push_back(std::move(object.der));
-  co_return certificates;
+  co_return co_await certificates_by_host(registry, std::move(uri));
+}
+
+asio::awaitable<Result<std::vector<Bytes>>> HostTokenService::read_certificates(std::string uri) {
+  const auto registry = registry_;
+  const auto turns = reading_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await read_token_certificates(registry, turns, std::move(uri));
+}
+
+asio::awaitable<Result<StoredCertificate>> HostTokenService::store_certificate(
+    StoreCertificateRequest request) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await store_token_certificate(registry, std::move(request));
 }
 
 asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, TokenMechanism mechanism,
@@ -356,8 +361,10 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::reset_pin_budget(std
   const auto found = co_await registry->resolve(token);
   if (!found) co_return found.error();
   const AdminTask task = found->module->admin_task(found->token);
-  const auto cleared = co_await task.login.budget->clear(task.login.budget_id);
-  if (!cleared) co_return cleared.error();
+  for (const char* of : {"", "/so", "/puk"}) {
+    const auto cleared = co_await task.login.budget->clear(task.login.budget_id + of);
+    if (!cleared) co_return cleared.error();
+  }
   co_return found->token.description;
 }
 

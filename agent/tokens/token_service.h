@@ -167,6 +167,21 @@ struct PinTold {
 // Who gives a PIN: a person does now; a configured source may go on giving what was right once.
 enum class PinGiver { Person, Source };
 
+struct StoreCertificateRequest {
+  std::string key;  // its name, for messages
+  std::string uri;  // its token, id and object
+  Bytes der;
+  bool replace = false;  // another one that is there
+  // The user's. Absent: none, unless the token wants it; then its configured PIN source's, else PinRequired.
+  std::optional<Secret> pin;
+  // The security officer's instead: a YubiKey's management key, in hexadecimal.
+  std::optional<Secret> so_pin;
+};
+
+struct StoredCertificate {
+  bool replaced = false;  // another one
+};
+
 // How an attempt ended, as far as is known.
 enum class PinOutcome {
   Accepted,
@@ -243,6 +258,14 @@ class TokenService {
   // What the key's card says of it, by its own word (an attestation is signed). Nothing where there is no
   // such card, it does not tell, or is busy.
   virtual boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey key) = 0;
+  // The same without a login: through the token's host, if it is unlocked, which may have read them when it
+  // began; else by a process of its own.
+  virtual boost::asio::awaitable<Result<std::vector<Bytes>>> read_certificates(std::string uri) = 0;
+  // Writes a certificate object beside a key. A card that the security officer writes to is locked for its
+  // user afterwards. AlreadyExists (another one is there), InvalidParameter (soPin: only the security officer
+  // may; certificate: too large; key: it has no CKA_ID), PinRequired, PinRefused, TokenAbsent, TokenFault.
+  virtual boost::asio::awaitable<Result<StoredCertificate>> store_certificate(
+      StoreCertificateRequest request) = 0;
   // Does not verify the signature: the caller does, against the public key. TokenAbsent, PinRequired: only
   // after `waiting` has told of them, if it tells, and nobody came.
   virtual boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism,

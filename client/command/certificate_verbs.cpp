@@ -1,9 +1,10 @@
-// signet key certificate issue | request.
+// signet key certificate issue | request | show | store.
 #include "client/command/certificate_verbs.h"
 
 #include <memory>
 
 #include "client/command/describe.h"
+#include "client/command/piv_generation.h"
 #include "client/command/session.h"
 #include "client/file_io.h"
 
@@ -102,6 +103,110 @@ Result<Outcome> request(Session& session, const IssueArguments& arguments) {
   return send(session, arguments, call);
 }
 
+struct ShowArguments {
+  std::string key;
+  std::optional<std::string> token;
+  bool pem = false;
+};
+
+std::string certificate_text(const TokenCertificateInfo& certificate) {
+  return printable(certificate.subject) + "\n  issuer       " + printable(certificate.issuer) +
+         "\n  valid        " + printable(certificate.not_before) + " to " + printable(certificate.not_after) +
+         "\n  sha256       " + printable(certificate.fingerprint) + "\n";
+}
+
+Result<Outcome> show(Session& session, const ShowArguments& arguments) {
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  const auto found = (*agent)->read_certificates(arguments.key, arguments.token);
+  if (!found) return found.error();
+  std::string text;
+  for (const TokenCertificateInfo& certificate : *found)
+    text += arguments.pem ? certificate.pem : certificate_text(certificate);
+  if (text.empty() && !arguments.pem) text = "There is no certificate of this key on its token.\n";
+  return Outcome(std::move(text), one_member("certificates", to_json(*found)));
+}
+
+struct StoreArguments {
+  std::string key, file;
+  std::optional<std::string> token;
+  PinOptions pin, so_pin;
+  bool replace = false;
+};
+
+constexpr std::size_t kMaxFile = 64 * 1024;
+
+Result<StoreCertificateCall> store_call(const StoreArguments& arguments) {
+  StoreCertificateCall call;
+  call.key = arguments.key;
+  call.token = arguments.token;
+  call.replace = arguments.replace;
+  auto text = read_whole_file(arguments.file, kMaxFile);
+  if (!text) return text.error();
+  call.certificate = std::move(*text);
+  auto pin = read_pin(arguments.pin);
+  if (!pin) return pin.error();
+  call.pin = std::move(*pin);
+  auto so_pin = read_pin(arguments.so_pin);
+  if (!so_pin) return so_pin.error();
+  call.so_pin = std::move(*so_pin);
+  return call;
+}
+
+// The command that writes it where the module does not; nothing for what is no PIV card.
+std::optional<std::string> own_tool(Agent& agent, const StoreArguments& arguments) {
+  const auto key = agent.show_key(arguments.key);
+  const auto tokens = agent.list_tokens();
+  if (!key || !tokens) return std::nullopt;
+  for (const TokenInfo& token : *tokens) {
+    const bool meant = arguments.token
+                           ? *arguments.token == token.label || *arguments.token == token.serial ||
+                                 *arguments.token == token.uri
+                           : token.label == key->key.token_label && token.serial == key->key.token_serial;
+    if (meant) return piv_import_command(token, key->key.uri, arguments.file);
+  }
+  return std::nullopt;
+}
+
+bool another_tool_may_help(const Error& error) {
+  const auto* parameter = error.parameters.if_contains("parameter");
+  const bool wants_officer = parameter != nullptr && *parameter == "soPin";
+  return (error.name == ErrorName::InvalidParameter && wants_officer) ||
+         error.name == ErrorName::PinRefused || error.name == ErrorName::TokenFault;
+}
+
+Result<StoredCertificateInfo> store_on_token(Session& session, Agent& agent, const StoreArguments& arguments,
+                                             StoreCertificateCall& call) {
+  auto stored = agent.store_certificate(call);
+  // The host that writes logs in by itself: an unlocked token does not help it.
+  if (!stored && stored.error().name == ErrorName::PinRequired && session.interactive()) {
+    auto typed = session.need_pin({}, "PIN of the token of " + arguments.key);
+    if (!typed) return typed.error();
+    call.pin.emplace(std::move(*typed));
+    stored = agent.store_certificate(call);
+  }
+  if (stored || !another_tool_may_help(stored.error())) return stored;
+  Error error = stored.error();
+  if (const auto command = own_tool(agent, arguments)) error.message += " Run: " + *command;
+  return error;
+}
+
+Result<Outcome> store(Session& session, const StoreArguments& arguments) {
+  auto call = store_call(arguments);
+  if (!call) return call.error();
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  const auto stored = store_on_token(session, **agent, arguments, *call);
+  if (!stored) return stored.error();
+  const TokenCertificateInfo& certificate = stored->certificate;
+  boost::json::object json{
+      {"certificate", to_json(certificate)}, {"replaced", stored->replaced}, {"record", stored->record}};
+  return Outcome("The certificate (" + printable(certificate.subject) + ") is on the token of " +
+                     printable(arguments.key) + (stored->replaced ? ", instead of another one" : "") +
+                     ".\n  sha256       " + printable(certificate.fingerprint) + "\n",
+                 std::move(json));
+}
+
 void add_content(Verb& verb, IssueArguments& arguments, Need subject) {
   verb.positional("KEY", &arguments.key,
                   "Its name, fingerprint or key id; enrolled for the use certificate.");
@@ -165,12 +270,54 @@ void add_request(Verb& group) {
   verb.run([arguments](Session& session) { return request(session, *arguments); });
 }
 
+constexpr const char* kTokenHelp = "Which, of a key on several: label, serial number or URI; else the first.";
+
+void add_show(Verb& group) {
+  auto arguments = std::make_shared<ShowArguments>();
+  Verb verb = group.verb("show", "Show the certificates of a key that are on its token.",
+                         "Whoever issued them; a YubiKey's attestation is one, where its module offers it.\n"
+                         "It needs no PIN.\n"
+                         "\n"
+                         "Examples:\n"
+                         "  signet key certificate show build\n"
+                         "  signet key certificate show build --pem > build.crt\n");
+  verb.positional("KEY", &arguments->key, "Its name, fingerprint or key id.");
+  verb.option("--token", "TOKEN", &arguments->token, kTokenHelp);
+  verb.flag("--pem", &arguments->pem, "The certificates themselves.");
+  verb.run([arguments](Session& session) { return show(session, *arguments); });
+}
+
+void add_store(Verb& group) {
+  auto arguments = std::make_shared<StoreArguments>();
+  Verb verb =
+      group.verb("store", "Write a certificate of a key to its token, beside the key.",
+                 "One that is there already is replaced with --replace only. The agent makes sure that it\n"
+                 "is a certificate of this key, and that the token gives it back.\n"
+                 "\n"
+                 "A YubiKey lets only the holder of its management key write: give that, in hexadecimal, as\n"
+                 "the SO PIN; the token is locked afterwards. Where its module cannot (OpenSC; ykcs11 2.2\n"
+                 "with firmware 5.7), the error has the command of ykman's that can.\n"
+                 "\n"
+                 "Examples:\n"
+                 "  signet key certificate store build build.crt\n"
+                 "  signet key certificate store build build.crt --replace --so-pin-file management-key\n");
+  verb.positional("KEY", &arguments->key, "Its name, fingerprint or key id.");
+  verb.positional("FILE", &arguments->file, "The certificate, PEM; \"-\" is standard input.");
+  verb.option("--token", "TOKEN", &arguments->token, kTokenHelp);
+  verb.flag("--replace", &arguments->replace, "Instead of another one that is there.");
+  add_pin_options(verb, "pin", arguments->pin, "the token's PIN");
+  add_pin_options(verb, "so-pin", arguments->so_pin, "the SO PIN (a YubiKey's management key)");
+  verb.run([arguments](Session& session) { return store(session, *arguments); });
+}
+
 }  // namespace
 
 void add_certificate_verbs(Verb& key) {
   Verb group = key.group("certificate", "Certificates of keys, and requests for them.");
   add_issue(group);
   add_request(group);
+  add_show(group);
+  add_store(group);
 }
 
 }  // namespace signet::client

@@ -187,6 +187,15 @@ object to_json(const IssuedCertificateInfo& issued) {
           {"record", issued.record}};
 }
 
+object to_json(const TokenCertificateInfo& certificate) {
+  return {{"pem", certificate.pem},
+          {"fingerprint", certificate.fingerprint},
+          {"subject", certificate.subject},
+          {"issuer", certificate.issuer},
+          {"notBefore", certificate.not_before},
+          {"notAfter", certificate.not_after}};
+}
+
 object to_json(const SignatureInfo& signature) {
   return {{"key", or_null(signature.key)},   {"keyid", signature.keyid},
           {"status", signature.status},      {"signature", or_null(signature.signature)},

@@ -26,6 +26,7 @@ boost::json::object to_json(const KeyDetails& details);
 boost::json::object to_json(const RepositoryInfo& repository);
 boost::json::object to_json(const Observation& observation);
 boost::json::object to_json(const IssuedCertificateInfo& issued);
+boost::json::object to_json(const TokenCertificateInfo& certificate);
 boost::json::object to_json(const SignatureInfo& signature);
 boost::json::object to_json(const SignedMetadata& metadata);
 

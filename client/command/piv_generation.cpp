@@ -56,6 +56,10 @@ bool tells_serial(const TokenInfo& token) {
          std::all_of(token.serial.begin(), token.serial.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::string ykman_of(const TokenInfo& token) {
+  return tells_serial(token) ? "ykman --device " + token.serial + " piv " : "ykman piv ";
+}
+
 }  // namespace
 
 std::vector<std::string> piv_slots() {
@@ -81,7 +85,7 @@ Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key) {
   PivCommands commands;
   commands.public_key_file = key.name + ".pem";
   const std::string file = shell_word(commands.public_key_file);
-  const std::string ykman = tells_serial(token) ? "ykman --device " + token.serial + " piv " : "ykman piv ";
+  const std::string ykman = ykman_of(token);
   commands.lines.push_back(ykman + "keys generate --algorithm " + std::string(algorithm->second) +
                            " --pin-policy " + upper(key.pin_policy) + " --touch-policy " +
                            upper(key.touch_policy) + " " + key.slot + " " + file);
@@ -97,6 +101,21 @@ Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key) {
 
 std::string piv_key_uri(const TokenInfo& token, std::string_view slot) {
   return token.uri + ";id=%" + hex(key_id(slot)) + ";type=private";
+}
+
+std::optional<std::string> piv_import_command(const TokenInfo& token, std::string_view key_uri,
+                                              const std::string& file) {
+  if (!is_piv(token)) return std::nullopt;
+  std::string uri(key_uri);
+  std::ranges::transform(uri, uri.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const std::string& slot : piv_slots()) {
+    const std::size_t at = uri.find(";id=%" + hex(key_id(slot)));
+    const std::size_t end = at + 7;  // one byte, and nothing behind it
+    if (at == std::string::npos || (end < uri.size() && uri[end] != ';')) continue;
+    return ykman_of(token) + "certificates import " + slot + " " + shell_word(file == "-" ? "FILE" : file);
+  }
+  return std::nullopt;
 }
 
 const TokenInfo* find_again(const std::vector<TokenInfo>& now, const TokenInfo& before) {

@@ -39,6 +39,11 @@ Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key);
 // RFC 7512, of the key in that slot of the token (CKA_ID is the same with both modules).
 std::string piv_key_uri(const TokenInfo& token, std::string_view slot);
 
+// For a shell: writes the certificate in `file` beside the key. Nothing for a token that is no PIV card, or a
+// key that is in none of its slots.
+std::optional<std::string> piv_import_command(const TokenInfo& token, std::string_view key_uri,
+                                              const std::string& file);
+
 // The token among those that are there now: it may be called another name than before, because OpenSC takes
 // label and serial number from what ykman writes. Null if it cannot be told.
 const TokenInfo* find_again(const std::vector<TokenInfo>& now, const TokenInfo& before);

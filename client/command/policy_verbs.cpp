@@ -12,9 +12,19 @@ namespace {
 
 constexpr std::size_t kMaxPolicySize = 256 * 1024;
 
-const std::vector<std::string> kActionNames = {
-    "sign-metadata", "supersede", "sign-message", "issue-certificate", "generate",    "enrol",
-    "retire",        "adopt",     "unlock",       "approve",           "read-ledger", "administer"};
+const std::vector<std::string> kActionNames = {"sign-metadata",
+                                               "supersede",
+                                               "sign-message",
+                                               "issue-certificate",
+                                               "store-certificate",
+                                               "generate",
+                                               "enrol",
+                                               "retire",
+                                               "adopt",
+                                               "unlock",
+                                               "approve",
+                                               "read-ledger",
+                                               "administer"};
 const std::vector<std::string> kAlgorithms = {"ecdsa-p256", "ecdsa-p384", "rsa-2048",
                                               "rsa-3072",   "rsa-4096",   "ed25519"};
 
@@ -182,11 +192,11 @@ Result<Outcome> explain(Session& session, const ExplainArguments& arguments) {
 
 void add_request_options(Verb& verb, PolicyQuestion& question) {
   verb.option("--as", "USER", &question.user, "Who asks: a user name or a uid; you, if it is not given.");
-  verb.choice(
-      "--action", "ACTION", &question.action, kActionNames,
-      "sign-metadata, supersede, sign-message, issue-certificate, generate, enrol, retire, adopt, unlock, "
-      "approve, read-ledger or administer.",
-      Need::Required);
+  verb.choice("--action", "ACTION", &question.action, kActionNames,
+              "sign-metadata, supersede, sign-message, issue-certificate, store-certificate, generate, "
+              "enrol, retire, "
+              "adopt, unlock, approve, read-ledger or administer.",
+              Need::Required);
   verb.option("--key", "KEY", &question.key, "The key: its name, fingerprint or key id.");
   verb.choice("--algorithm", "ALGORITHM", &question.algorithm, kAlgorithms,
               "Of a key that is to be generated or enrolled; ecdsa-p256, if it is not given.");

@@ -243,7 +243,8 @@ void add_reset_pin_budget(Verb& token) {
       token.verb("reset-pin-budget", "Let the agent send PINs to a token again.",
                  "After a wrong PIN the agent sends no other to a token that does not tell how many tries\n"
                  "are left: so software never locks a token. Look at the token first (its own tool tells\n"
-                 "the tries that are left), then say with this verb that the agent may try again.\n"
+                 "the tries that are left), then say with this verb that the agent may try again. The SO\n"
+                 "PIN and the PUK are treated alike.\n"
                  "\n"
                  "Example:\n"
                  "  signet token reset-pin-budget release\n");

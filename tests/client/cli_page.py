@@ -11,7 +11,7 @@ PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/cli.md"
 VERBS = {"ledger list", "ledger show", "ledger backup", "ledger restore",
          "init", "status", "token list", "token init", "token unlock", "token lock",
          "token change-pin", "token unblock", "token reset-pin-budget", "key generate", "key certificate issue",
-         "key certificate request", "key enrol", "key attest", "key list", "key show", "key retire", "key forget",
+         "key certificate request", "key certificate show", "key certificate store", "key enrol", "key attest", "key list", "key show", "key retire", "key forget",
          "repository create", "repository adopt",
          "repository observe", "repository list", "tuf sign", "tuf show", "tuf verify", "sign", "verify", "policy show",
          "policy check", "policy explain", "request list", "request show", "request approve", "request deny",

@@ -103,3 +103,26 @@ TEST_CASE("PIV cards are told from others") {
   soft.manufacturer = "SoftHSM project";
   CHECK_FALSE(is_piv(soft));
 }
+
+TEST_CASE("the command that puts a certificate beside a key names the slot that its CKA_ID stands for") {
+  const auto command = [](const TokenInfo& token, const std::string& id, const std::string& file = "a.crt") {
+    return piv_import_command(token, token.uri + id + ";type=private", file);
+  };
+  CHECK(command(yubikey(), ";id=%01") == "ykman --device 15835999 piv certificates import 9a a.crt");
+  CHECK(command(yubikey(), ";id=%02;object=x") == "ykman --device 15835999 piv certificates import 9c a.crt");
+  CHECK(command(yubikey(), ";id=%05") == "ykman --device 15835999 piv certificates import 82 a.crt");
+  CHECK(command(yubikey(), ";id=%0A") == "ykman --device 15835999 piv certificates import 87 a.crt");
+  CHECK(command(yubikey(), ";id=%0a") == command(yubikey(), ";id=%0A"));
+  CHECK(command(yubikey(), ";id=%18") == "ykman --device 15835999 piv certificates import 95 a.crt");
+  // OpenSC does not tell the YubiKey's serial number.
+  CHECK(command(opensc(), ";id=%02", "my file.crt") == "ykman piv certificates import 9c 'my file.crt'");
+  CHECK(command(yubikey(), ";id=%02", "-") == "ykman --device 15835999 piv certificates import 9c FILE");
+  for (const char* none : {";id=%19", ";id=%00", ";id=%02%02", "", ";object=%02"})
+    CHECK_FALSE(command(yubikey(), none));
+  TokenInfo soft = yubikey();
+  soft.manufacturer = "SoftHSM project";
+  CHECK_FALSE(command(soft, ";id=%02"));
+  for (const std::string& slot : piv_slots())
+    CHECK(piv_import_command(yubikey(), piv_key_uri(yubikey(), slot), "f") ==
+          "ykman --device 15835999 piv certificates import " + slot + " f");
+}

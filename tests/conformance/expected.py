@@ -25,6 +25,8 @@ _TPM_RSA = Cannot("PinRequired CKR_GENERAL_ERROR", "it pads by itself and has th
 _NO_EC = Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "its soft token knows RSA only")
 _NO_EC_KEY = Cannot(_NO_KEY, _NO_EC.why)
 
+_NO_CERTIFICATE = "write it with ykman piv certificates import"
+
 CANNOT: dict[str, dict[str, Cannot]] = {
     "p11-kit": {
         "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "p11-kit 0.24's protocol does not know the "
@@ -38,6 +40,8 @@ CANNOT: dict[str, dict[str, Cannot]] = {
         "makes RSA-3072": _PIV_SLOT,
         "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "it has no such mechanism"),
         "signs ed25519": _NO_ED25519,
+        "a certificate is stored beside a key": Cannot("InvalidParameter", "only with the management key, as SO PIN; or "
+                                                       + _NO_CERTIFICATE),
         "its token is initialised anew": Cannot("TokenFault CKR_DEVICE_ERROR", "its C_InitToken blocks the PUK by changing "
                                                 "it in a way that the emulated card refuses; use ykman piv reset"),
     },
@@ -48,6 +52,8 @@ CANNOT: dict[str, dict[str, Cannot]] = {
         "makes RSA-3072": _NO_GENERATION,
         "makes Ed25519": _NO_GENERATION,
         "signs ed25519": _NO_ED25519,
+        "a certificate is stored beside a key": Cannot("TokenFault CKR_FUNCTION_NOT_SUPPORTED", "it writes nothing to a PIV "
+                                                       f"card: {_NO_CERTIFICATE}"),
         "its token is initialised anew": Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it initialises no PIV card: "
                                                 "use ykman piv reset"),
     },

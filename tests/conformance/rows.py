@@ -188,6 +188,29 @@ def signs_for_many(bench: Bench) -> None:
         verify(public, scheme, digest, signature)
 
 
+def stores_a_certificate(bench: Bench) -> None:
+    """One that openssl's CA issued for the key; the PIN only where the token wants it."""
+    key = bench.key()
+    bench.unlocked()
+    folder = bench.module.directory
+    public, ca, ca_key, made = (folder / name for name in ("certified.pem", "ca.crt", "ca.key", "certificate.crt"))
+    public.write_text(bench.call("ShowKey", key=key)["pem"])
+    for command in (["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=CA", "-keyout", ca_key, "-out", ca],
+                    ["x509", "-new", "-force_pubkey", public, "-subj", "/CN=certified", "-CA", ca, "-CAkey", ca_key,
+                     "-CAcreateserial", "-days", "9", "-out", made]):
+        subprocess.run(["openssl", *command], check=True, capture_output=True, timeout=60)
+    pem = made.read_text()
+    try:
+        bench.call("StoreCertificate", key=key, certificate=pem, replace=True)
+    except VarlinkError as error:
+        if error.short != "PinRequired":
+            raise
+        bench.call("StoreCertificate", key=key, certificate=pem, replace=True, pin=bench.module.pin)
+    found = [certificate["pem"] for certificate in bench.call("ReadCertificates", key=key)["certificates"]]
+    assert found == [pem], found
+    bench.sign_and_verify(key)
+
+
 def finds_keys_again(bench: Bench) -> None:
     """The agent that comes next knows of a key its public half, and where it was last."""
     assert bench.agent.stop() == 0
@@ -269,6 +292,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "signs rsassa-pkcs1v15-sha256": signs("rsassa-pkcs1v15-sha256", "sha256", "rsa-2048", "rsa-3072"),
     "signs ed25519": signs("ed25519", None, "ed25519"),
     f"signs for {CLIENTS} clients at once": signs_for_many,
+    "a certificate is stored beside a key": stores_a_certificate,
     "keys are found by the next agent": finds_keys_again,
     "locks": locks,
     "unlocks again, and signs": unlocks_again,

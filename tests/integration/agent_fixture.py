@@ -17,8 +17,8 @@ SOFTHSM = next((p for p in map(Path, ("/usr/lib/softhsm/libsofthsm2.so",
 PERMISSIVE_POLICY = """[[rule]]
 name = "everything"
 anyone = true
-action = ["sign-metadata", "supersede", "sign-message", "issue-certificate", "generate", "enrol", "retire", "adopt",
-          "unlock", "approve", "read-ledger", "administer"]
+action = ["sign-metadata", "supersede", "sign-message", "issue-certificate", "store-certificate", "generate", "enrol", "retire",
+          "adopt", "unlock", "approve", "read-ledger", "administer"]
 """
 PIN, SO_PIN = "493827", "10293847"  # of test tokens only
 

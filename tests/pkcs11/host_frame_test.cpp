@@ -62,6 +62,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(CardTriesRequest{"reader 1"});
   all.emplace_back(UnblockCardRequest{"reader 2", secret("puk"), secret("pin")});
   all.emplace_back(CardKeyRequest{"reader 3", {1, 2, 3}});
+  all.emplace_back(StoreCertificateRequest{{0x30, 0}, {1}, "label", true, secret("so-pin")});
   return all;
 }
 
@@ -85,6 +86,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(CardTriesReply{true, {true, 2, 3}, {true, 4, 5}});
   all.emplace_back(UnblockCardReply{});
   all.emplace_back(CardKeyReply{true, 0x9c, 3, 2, true});
+  all.emplace_back(StoreCertificateReply{true});
   return all;
 }
 
@@ -233,9 +235,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 19}}).has_value());
+  CHECK_FALSE(header({{5, 20}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x93}}).has_value());
+  CHECK_FALSE(header({{5, 0x94}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
@@ -320,7 +322,7 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(19) == "?");
+  CHECK(frame_type_name(20) == "?");
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ TEST_CASE("the built-in policy lets the agent's own user do everything, some of 
                                                   {Action::Supersede, true},
                                                   {Action::SignMessage, false},
                                                   {Action::IssueCertificate, true},
+                                                  {Action::StoreCertificate, true},
                                                   {Action::Generate, true},
                                                   {Action::Enrol, true},
                                                   {Action::Retire, false},

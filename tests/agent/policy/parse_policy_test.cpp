@@ -271,7 +271,7 @@ TEST_CASE("a mistake names its line and key, and what to write") {
       {rule("refused-algorithms = \"rsa-2048\"\n", "\"unlock\""),
        "p:5: rule.refused-algorithms: ", "concerns no key"},
       {rule("pin-cache = \"1h\"\n", "\"administer\""), "p:5: rule.pin-cache: ", "needs no token's PIN"},
-      {rule("target-paths = \"a\"\n", "\"any\""), "p:5: rule.target-paths: ", "as 9 more"},
+      {rule("target-paths = \"a\"\n", "\"any\""), "p:5: rule.target-paths: ", "as 10 more"},
       {rule("effect = \"refuse\"\nexpires-at-most = \"1d\"\n"),
        "p:6: rule.expires-at-most: ", "this rule refuses"},
       {rule("effect = \"refuse\"\nconfirm = \"person\"\n"), "p:6: rule.confirm: ", "this rule refuses"},

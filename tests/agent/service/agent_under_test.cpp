@@ -127,7 +127,8 @@ std::string permissive_policy(const std::vector<std::string>& shared_keys) {
   for (const std::string& name : shared_keys) names += (names.empty() ? "\"" : ", \"") + name + "\"";
   const std::string everything =
       "name = \"everything\"\nanyone = true\naction = [\"sign-metadata\", \"supersede\", \"sign-message\", "
-      "\"issue-certificate\", \"generate\", \"enrol\", \"retire\", \"adopt\", \"unlock\", \"approve\", "
+      "\"issue-certificate\", \"store-certificate\", \"generate\", \"enrol\", \"retire\", \"adopt\", "
+      "\"unlock\", \"approve\", "
       "\"read-ledger\", \"administer\"]\n";
   if (names.empty()) return "[[rule]]\n" + everything;
   return "[[rule]]\nname = \"shared\"\nanyone = true\naction = [\"sign-metadata\", "

@@ -15,7 +15,8 @@ namespace {
 constexpr const char* kAskPerson =
     "[[rule]]\nname = \"ask\"\nanyone = true\nconfirm = \"person\"\naction = [\"sign-metadata\", "
     "\"supersede\", "
-    "\"sign-message\", \"issue-certificate\", \"generate\", \"enrol\", \"retire\", \"adopt\", \"unlock\", "
+    "\"sign-message\", \"issue-certificate\", \"store-certificate\", \"generate\", \"enrol\", \"retire\", "
+    "\"adopt\", \"unlock\", "
     "\"read-ledger\", "
     "\"administer\"]\n";
 

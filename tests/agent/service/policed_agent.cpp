@@ -42,6 +42,11 @@ std::vector<WayIn> Policed::ways() {
   const std::string message_uri(call("ShowKey", {{"key", "message"}})->at("key").at("uri").as_string());
   REQUIRE(outcome("AddKeyLocation",
                   {{"key", "message"}, {"uri", tokens.replicate(message_uri, "replica")}}) == "ok");
+  const Reply made = call("IssueCertificate", {{"key", "certificate"},
+                                               {"kind", "certificate"},
+                                               {"subject", {"CN=app"}},
+                                               {"notAfter", "2040-01-01T00:00:00Z"}});
+  REQUIRE(made);
   return {
       {"SignMetadata", Action::SignMetadata, dry},
       {"SignMetadata", Action::Supersede, superseding(sign_targets(1, "other"))},
@@ -51,6 +56,9 @@ std::vector<WayIn> Policed::ways() {
       {"IssueCertificate",
        Action::IssueCertificate,
        {{"key", "certificate"}, {"kind", "request"}, {"subject", {"CN=app"}}}},
+      {"StoreCertificate",
+       Action::StoreCertificate,
+       {{"key", "certificate"}, {"certificate", made->at("issued").at("pem")}}},
       {"SignMessage", Action::SignMessage, {{"key", "message"}, {"messages", {"aGVsbG8=", "aGk="}}}},
       {"GenerateKey",
        Action::Generate,

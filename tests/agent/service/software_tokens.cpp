@@ -170,6 +170,17 @@ awaitable<Result<std::vector<Bytes>>> SoftwareTokens::certificates(std::string u
   co_return certificate_objects(found == by_uri_.end() ? nullptr : &found->second);
 }
 
+awaitable<Result<std::vector<Bytes>>> SoftwareTokens::read_certificates(std::string uri) {
+  co_return co_await certificates(std::move(uri));
+}
+
+awaitable<Result<StoredCertificate>> SoftwareTokens::store_certificate(StoreCertificateRequest request) {
+  if (store_fault) co_return *store_fault;
+  const bool replaced = !stored.empty() && stored.back().uri == request.uri;
+  stored.push_back(std::move(request));
+  co_return StoredCertificate{replaced};
+}
+
 // Nothing ever changes here.
 awaitable<std::uint64_t> SoftwareTokens::changed(std::uint64_t seen, std::chrono::milliseconds at_most) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, at_most);

@@ -31,6 +31,9 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
   boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
   boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey) override { co_return card_says; }
+  boost::asio::awaitable<Result<std::vector<Bytes>>> read_certificates(std::string uri) override;
+  boost::asio::awaitable<Result<StoredCertificate>> store_certificate(
+      StoreCertificateRequest request) override;
   using TokenService::sign;
   boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                       Waiting waiting) override;
@@ -64,7 +67,9 @@ class SoftwareTokens : public TokenService {
   KeyEvidence evidence;                  // of the keys made from now on
   // The certificate objects on the token, for a key that is on it (null: any).
   std::function<std::vector<Bytes>(const FoundKey* newest)> certificate_objects;
-  std::size_t signatures = 0;  // made so far
+  std::size_t signatures = 0;                   // made so far
+  std::vector<StoreCertificateRequest> stored;  // certificates
+  std::optional<Error> store_fault;
   // Waits before each signature, as for a person or a busy token: so that two calls overlap, or things
   // change.
   std::function<boost::asio::awaitable<void>()> before_sign;

@@ -103,7 +103,11 @@ void use_certificates(HeldAgent& held) {
                     {"kind", "certificate"},
                     {"subject", {"CN=a.example"}},
                     {"notAfter", "2040-01-01T00:00:00Z"}};
-  held.call("IssueCertificate", call);
+  const Reply made = held.call("IssueCertificate", call);
+  held.call("StoreCertificate",
+            {{"key", "certified"}, {"certificate", made->at("issued").at("pem")}, {"pin", "1234"}});
+  held.call("StoreCertificate", {{"key", "root"}, {"certificate", made->at("issued").at("pem")}});
+  held.call("ReadCertificates", {{"key", "certified"}});
   call["key"] = "root";
   held.call("IssueCertificate", call);
   held.call("IssueCertificate",
