@@ -11,6 +11,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Twenty signatures of a token that is fast enough to be used by few sessions only.
+constexpr std::chrono::milliseconds kLocalStall(10);
 constexpr std::uint64_t kCkrSessionCount = 0xB1;  // PKCS #11 v2.40, 4.2
 
 }  // namespace
@@ -53,6 +55,7 @@ HostLost SessionPool::stopped() const {
 asio::awaitable<SessionPool::Permit> SessionPool::take_permit(TokenClient client,
                                                               std::shared_ptr<FairQueue::Errand> errand) {
   if (lent_ >= most_) regrow();
+  grant();
   if (!all_lent()) {
     ++lent_;
     co_return Permit::Granted;
@@ -69,7 +72,9 @@ FairQueue::Errands SessionPool::take_errands(const std::function<bool(const Fair
   return turn > 1 ? waiting_.take(turn - 1, fits) : FairQueue::Errands();
 }
 
+// Unless none comes back: then those that are out hang, perhaps, and the others are used.
 std::size_t SessionPool::useful() const {
+  if (FairQueue::Clock::now() - last_back_ > kLocalStall) return most_;
   static const std::size_t processors = std::thread::hardware_concurrency();
   return useful_sessions(most_, processors, service_time_.average());
 }
@@ -100,6 +105,7 @@ void SessionPool::release_permit() {
 
 void SessionPool::give_back(std::unique_ptr<HostConnection> connection, ServiceTime::Clock::duration each) {
   service_time_.add(each);
+  last_back_ = FairQueue::Clock::now();
   if (connection && usable()) idle_.push_back(std::move(connection));
   release_permit();
 }

@@ -125,6 +125,7 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   std::size_t most_;  // of limits_.sessions, as far as is known now
   FairQueue::Clock::time_point regrow_at_{};
   ServiceTime service_time_;
+  FairQueue::Clock::time_point last_back_{};  // a session
   // A permit is the right to hold one session; lent_ of most_ are out.
   std::size_t lent_ = 0;
   std::size_t opening_ = 0;

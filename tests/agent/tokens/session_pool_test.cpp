@@ -117,6 +117,7 @@ TEST_CASE("many sessions are opened side by side") {
   ShimFixture fixture(true, [](ModuleConfig& module) { module.sessions = 64; });
   fixture.warm();
   fixture.shim.set("C_OpenSession * delay 100\nC_Sign * delay 100");
+  REQUIRE(fixture.sign());  // now it is known to be slow
   Clients clients(fixture);
   const auto start = Clock::now();
   for (pid_t process = 1; process <= 64; ++process) clients.ask(1, process);
@@ -124,6 +125,23 @@ TEST_CASE("many sessions are opened side by side") {
   CHECK(clients.refused() == 0);
   CHECK(fixture.shim.calls("C_OpenSession") >= 60);
   CHECK(Clock::now() - start < 5s);  // one after the other: more than 6 s
+}
+
+TEST_CASE("a fast token's few sessions that hang do not hold up the others") {
+  ShimFixture fixture(true, [](ModuleConfig& module) { module.sessions = 4; });
+  fixture.warm();
+  for (int call = 0; call < 20; ++call) REQUIRE(fixture.sign());
+  fixture.shim.set("C_Sign 1-2 delay 3000");
+  Clients clients(fixture);
+  clients.ask(1, 1);
+  clients.ask(1, 2);
+  while (fixture.shim.calls("C_Sign") < 2) run_for(fixture.tokens->io, 5ms);
+  run_for(fixture.tokens->io, 50ms);
+  clients.ask(1, 3);
+  clients.ask(1, 4);
+  clients.finish();
+  CHECK(clients.refused() == 0);
+  CHECK((clients.order[0] > 2 && clients.order[1] > 2));
 }
 
 TEST_CASE("as many sessions as the token has room for are used, and no further one is asked for") {
