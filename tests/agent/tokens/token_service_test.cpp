@@ -201,6 +201,7 @@ TEST_CASE("a wrong PIN is refused once and its value is never sent again; anothe
   REQUIRE(fixture.unlock("alpha"));
   CHECK(shim.logins().size() == 2);
   CHECK(fixture.described("alpha").pin == PinState::Ok);
+  // The user PIN, the security officer's, a PIV card's PUK.
   const std::vector<std::string> diary = {"begin", "refused", "refused to begin", "refused to begin",
                                           "begin", "accepted"};
   CHECK(fixture.budget->diary == diary);
@@ -265,7 +266,8 @@ TEST_CASE("a person may set the PIN budget back; an empty PIN is no PIN") {
   REQUIRE_FALSE(fixture.unlock("alpha", "wrong"));
   REQUIRE(run(fixture.io, fixture.service->reset_pin_budget("alpha")));
   REQUIRE_FALSE(fixture.unlock("alpha", "wrong"));
-  const std::vector<std::string> diary = {"begin", "refused", "refused to begin",
+  // The user PIN, the security officer's, a PIV card's PUK.
+  const std::vector<std::string> diary = {"begin", "refused", "refused to begin", "clear", "clear",
                                           "clear", "begin",   "refused"};
   CHECK(fixture.budget->diary == diary);
   const auto empty = fixture.unlock("alpha", "");
