@@ -42,7 +42,7 @@ void ConfigFault::set(const toml::value& where, const std::string& key, const st
 
 void read_toml(std::string_view text, const std::string& sample, ConfigFault& fault,
                const std::function<void(const toml::value&)>& read) {
-  if (std::optional<ConfigMistake> unsafe = check_toml_nesting(text, sample)) {
+  if (std::optional<ConfigMistake> unsafe = check_toml_text(text, sample)) {
     fault.mistakes.push_back(std::move(*unsafe));
     return;
   }

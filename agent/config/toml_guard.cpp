@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/json_text.h"
+
 namespace signet {
 namespace {
 
@@ -58,13 +60,27 @@ class Scanner {
   int depth_ = 0, dots_ = 0;
 };
 
+// The line of the first byte that is no UTF-8; 0 if there is none.
+std::size_t not_utf8(std::string_view text) {
+  std::size_t line = 1;
+  while (!text.empty()) {
+    const CodePoint next = next_code_point(text);
+    if (next.size == 0) return line;
+    if (next.value == '\n') ++line;
+    text.remove_prefix(next.size);
+  }
+  return 0;
+}
+
 }  // namespace
 
-std::optional<ConfigMistake> check_toml_nesting(std::string_view text, const std::string& sample) {
+std::optional<ConfigMistake> check_toml_text(std::string_view text, const std::string& sample) {
   if (text.size() > kMaxTomlSize)
     return ConfigMistake{1, "",
                          "the file has " + std::to_string(text.size()) + " bytes. It may have at most " +
                              std::to_string(kMaxTomlSize) + "."};
+  if (const std::size_t bad = not_utf8(text); bad != 0)
+    return ConfigMistake{bad, "", "the line is not UTF-8, as all of TOML is. Save the file as UTF-8."};
   const std::size_t line = Scanner(text).too_deep();
   if (line == 0) return std::nullopt;
   return ConfigMistake{line, "",

@@ -251,6 +251,16 @@ TEST_CASE("deep nesting is refused before toml11 sees it") {
   CHECK_THAT(message_of("# first\n" + deep), Catch::StartsWith("signet.toml:2: nested deeper than 8"));
 }
 
+TEST_CASE("what is not UTF-8 is refused before toml11 sees it") {
+  for (const std::string bad : {"a = \"\xff\"", "a = '\xc3'", "a = '''x\n\xff\xff'''",
+                                "a = \"\"\"\xed\xa0\x80\"\"\"", "# \x80", "\xf5 = 1", "a = '''\xe2\x82'''"}) {
+    CAPTURE(bad);
+    const auto told = message_of("# first\n" + bad);
+    CHECK_THAT(told, Catch::StartsWith("signet.toml:") && Catch::Contains("is not UTF-8"));
+  }
+  CHECK_THAT(message_of("a = '\xc3\xa9'"), !Catch::Contains("UTF-8"));
+}
+
 TEST_CASE("brackets in strings and comments do not nest") {
   const std::string many(100, '[');
   const std::string pin =
