@@ -118,7 +118,7 @@ HostResult<void> keep_only(const Session& session, const StoreCertificateRequest
 HostResult<void> write(const Session& session, const StoreCertificateRequest& request, CertificateNames names,
                        bool is_there) {
   if (!is_there) {
-    const auto made = create(session, request, std::move(names));
+    auto made = create(session, request, std::move(names));
     if (!made) return made;
   }
   return keep_only(session, request);
@@ -127,7 +127,7 @@ HostResult<void> write(const Session& session, const StoreCertificateRequest& re
 HostResult<void> write_as_officer(Token& token, const Session& session,
                                   const StoreCertificateRequest& request, CertificateNames names,
                                   bool is_there) {
-  const auto in = token.login_officer(request.so_pin);
+  auto in = token.login_officer(request.so_pin);
   if (!in) return in;
   const auto written = write(session, request, std::move(names), is_there);
   // The officer leaves whatever happened; the process ends soon in any case.

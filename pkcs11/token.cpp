@@ -118,7 +118,7 @@ HostResult<void> Token::login_officer(const Secret& so_pin) {
   const std::lock_guard lock(login_mutex_);
   if (!anchor_ || so_pin.empty())
     return make_fault(FaultKind::Protocol, "The security officer's login comes after Open, with a PIN.");
-  const auto sent = send_pin(CKU_SO, anchor_->handle(), so_pin);
+  auto sent = send_pin(CKU_SO, anchor_->handle(), so_pin);
   if (sent) officer_was_in_ = true;
   return sent;
 }
