@@ -23,7 +23,7 @@ Outcome token_outcome(std::string text, const TokenInfo& token) {
 
 // What the token says of its PIN matters only when it is not fine.
 std::string pin_note(const TokenInfo& token) {
-  const std::string tries = token.pin_tries ? std::to_string(*token.pin_tries) + " tries left" : "";
+  std::string tries = token.pin_tries ? std::to_string(*token.pin_tries) + " tries left" : "";
   if (token.pin == "low") return tries.empty() ? "a wrong PIN was given" : tries;
   if (token.pin == "final") return "the last try is left";
   if (token.pin == "blocked") return "the PIN is blocked";
