@@ -88,6 +88,9 @@ HostResult<CardAnswer> CardConnection::send(std::span<const std::uint8_t> comman
                                               static_cast<std::uint8_t>(answer->status & 0xFFU)};
     const auto part = transmit(more);
     if (!part) return part.error();
+    // A card that promises more and gives nothing would be asked for ever.
+    if (part->data.empty() && part->status >> 8U == 0x61)
+      return card_fault("SCardTransmit", SCARD_F_COMM_ERROR);
     answer->data.insert(answer->data.end(), part->data.begin(), part->data.end());
     answer->status = part->status;
   }
