@@ -102,26 +102,25 @@ Result<NewPin> parse_new_pin(const boost::json::object& parameters, const char* 
   return parsed;
 }
 
-awaitable<Reply> change_pin(ServiceState& state, Call call) {
-  auto parsed = parse_new_pin(call.parameters, "oldPin");
+// `by`: the parameter with the PIN that allows it.
+using SetPin = awaitable<Result<TokenDescription>> (TokenService::*)(std::string, Secret, Secret);
+awaitable<Reply> set_pin(ServiceState& state, Call call, const char* by, std::string question, SetPin set) {
+  auto parsed = parse_new_pin(call.parameters, by);
   if (!parsed) co_return parsed.error();
   const auto found = co_await authorise_token(state, call.peer, Action::Administer, std::move(parsed->token),
-                                              "Change the PIN of a token?");
+                                              std::move(question));
   if (!found) co_return found.error();
-  const auto changed =
-      co_await state.tokens.change_pin(found->uri, std::move(parsed->by), std::move(parsed->pin));
-  co_return token_reply(changed);
+  const auto done = co_await (state.tokens.*set)(found->uri, std::move(parsed->by), std::move(parsed->pin));
+  co_return token_reply(done);
+}
+
+awaitable<Reply> change_pin(ServiceState& state, Call call) {
+  return set_pin(state, std::move(call), "oldPin", "Change the PIN of a token?", &TokenService::change_pin);
 }
 
 awaitable<Reply> unblock_pin(ServiceState& state, Call call) {
-  auto parsed = parse_new_pin(call.parameters, "soPin");
-  if (!parsed) co_return parsed.error();
-  const auto found = co_await authorise_token(state, call.peer, Action::Administer, std::move(parsed->token),
-                                              "Set a new PIN for a token, by its PUK or SO PIN?");
-  if (!found) co_return found.error();
-  const auto unblocked =
-      co_await state.tokens.unblock_pin(found->uri, std::move(parsed->by), std::move(parsed->pin));
-  co_return token_reply(unblocked);
+  return set_pin(state, std::move(call), "soPin", "Set a new PIN for a token, by its PUK or SO PIN?",
+                 &TokenService::unblock_pin);
 }
 
 awaitable<Reply> reset_pin_budget(ServiceState& state, Call call) {
