@@ -275,6 +275,9 @@ Result<KeyInfo> Agent::generate_key(const GenerateKeyCall& call) {
   parameters["algorithm"] = call.algorithm;
   parameters["uses"] = strings(call.uses);
   put_secret(parameters, "pin", call.pin);
+  // Named only where they are meant: an agent from before them refuses what it does not know.
+  if (call.so_pin) put_secret(parameters, "soPin", call.so_pin);
+  put_optional(parameters, "id", call.id);
   return then(state_->plain("GenerateKey", parameters, State::Wait::Token), read_key_reply);
 }
 

@@ -315,7 +315,8 @@ struct InitTokenCall {
 struct GenerateKeyCall {
   std::string token, name, algorithm;
   std::vector<std::string> uses;
-  std::optional<Secret> pin;
+  std::optional<Secret> pin, so_pin;  // one of them, or neither
+  std::optional<std::string> id;      // CKA_ID in hexadecimal: of a PIV card its slot
 };
 
 // A further token that holds an enrolled key; for a token that is known, its order and weight anew.

@@ -31,4 +31,9 @@ HostResult<UnblockCardReply> unblock_card(const UnblockCardRequest& request);
 // PIN. The card's own word: an attestation of the same is signed. Nobody is logged out by it.
 HostResult<CardKeyReply> card_key(const CardKeyRequest& request);
 
+// Whether a slot has a key, and which kind of management key the card wants before it makes one there: by
+// the same questions, and by the note that ykman leaves on a card whose management key is kept behind the
+// PIN. Nobody is logged out by it.
+HostResult<CardSlotReply> card_slot(const CardSlotRequest& request);
+
 }  // namespace signet::host

@@ -19,7 +19,7 @@ bool is_for_card(const Request& request) {
   return std::holds_alternative<ResetCardRequest>(request) ||
          std::holds_alternative<CardTriesRequest>(request) ||
          std::holds_alternative<UnblockCardRequest>(request) ||
-         std::holds_alternative<CardKeyRequest>(request);
+         std::holds_alternative<CardKeyRequest>(request) || std::holds_alternative<CardSlotRequest>(request);
 }
 
 // Which requests which mode serves: a scout logs in nowhere, a token host changes nothing, an admin host
@@ -174,7 +174,7 @@ HostResult<Reply> Connection::on(const SignRequest& request) {
 HostResult<Reply> Connection::on(const GenerateRequest& request) {
   const auto session = signer_->session();
   if (!session) return session.error();
-  return as_reply(generate_key(**session, request));
+  return as_reply(generate_key(signer_->token(), **session, request));
 }
 
 HostResult<Reply> Connection::on(const DestroyKeyRequest& request) {
@@ -222,6 +222,10 @@ HostResult<Reply> Connection::on(const UnblockCardRequest& request) {
 
 HostResult<Reply> Connection::on(const CardKeyRequest& request) {
   return as_reply(card_key(request));
+}
+
+HostResult<Reply> Connection::on(const CardSlotRequest& request) {
+  return as_reply(card_slot(request));
 }
 
 namespace {

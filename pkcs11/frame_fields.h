@@ -272,6 +272,7 @@ void describe(C& c, M& m) {
   c.field(m.algorithm);
   c.field(m.label);
   c.field(m.id);
+  c.field(m.so_pin);
 }
 template <typename C, Is<DestroyKeyRequest> M>
 void describe(C& c, M& m) {
@@ -329,6 +330,19 @@ void describe(C& c, M& m) {
   c.field(m.pin_policy);
   c.field(m.touch_policy);
   c.field(m.generated);
+}
+template <typename C, Is<CardSlotRequest> M>
+void describe(C& c, M& m) {
+  c.field(m.reader);
+  c.field(m.slot);
+}
+template <typename C, Is<CardSlotReply> M>
+void describe(C& c, M& m) {
+  c.field(m.known);
+  c.field(m.occupied);
+  c.field(m.management_algorithm);
+  c.field(m.management_touch);
+  c.field(m.management_behind_pin);
 }
 template <typename C, Is<UnblockCardRequest> M>
 void describe(C& c, M& m) {

@@ -192,11 +192,14 @@ inline constexpr std::size_t kMostFurtherInputs = 63;
 
 // Admin mode only, after Open and Login. An empty id: the host makes a random one of 16 bytes.
 // FaultKind::KeyExists if the id is in use; FaultKind::Attributes if the token made another key than asked:
-// it is destroyed then.
+// it is destroyed then. With so_pin no Login comes before: the security officer makes a key in the PIV slot
+// that the id names (pkcs11/host_piv_slot.h), as ykcs11 has it. KeyExists then also if a certificate has the
+// id, or the card says that the slot has a key; nothing can be destroyed there.
 struct GenerateRequest {
   Algorithm algorithm = Algorithm::EcdsaP256;
   std::string label;
   Bytes id;
+  Secret so_pin{};  // empty: as the user
 };
 struct GenerateReply {
   KeyObject key;
@@ -278,6 +281,18 @@ struct CardKeyReply {
   std::uint8_t pin_policy = 0, touch_policy = 0;
   bool generated = false;  // on the card; else it was imported
 };
+struct CardSlotRequest {
+  std::string reader;
+  std::uint8_t slot = 0;  // PIV's name of it, e.g. 0x9C
+};
+struct CardSlotReply {
+  bool known = false;                     // the card says so; nothing below holds otherwise
+  bool occupied = false;                  // the slot has a key
+  std::uint8_t management_algorithm = 0;  // kTripleDes or an AES
+  bool management_touch = false;          // its use wants a touch
+  bool management_behind_pin = false;     // nobody knows it: the card has it, and gives it for the PIN
+};
+inline constexpr std::uint8_t kTripleDes = 0x03;  // SP 800-78-4, table 6-2
 
 // Admin mode only, after Open: writes a certificate object (pkcs11/certificate_store.h). With so_pin the
 // security officer logs in for it; without, Login comes before, where the token wants one.
@@ -323,15 +338,15 @@ struct Fault {
 
 // The variants' index + 1 is the type byte (replies: with the top bit set), so alternatives are only ever
 // appended.
-using Request =
-    std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
-                 FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest, InitTokenRequest,
-                 InitPinRequest, ListCertificatesRequest, SetPinRequest, LogoutRequest, ResetCardRequest,
-                 CardTriesRequest, UnblockCardRequest, CardKeyRequest, StoreCertificateRequest>;
+using Request = std::variant<HelloRequest, ListTokensRequest, OpenRequest, LoginRequest, FindKeyRequest,
+                             FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest,
+                             InitTokenRequest, InitPinRequest, ListCertificatesRequest, SetPinRequest,
+                             LogoutRequest, ResetCardRequest, CardTriesRequest, UnblockCardRequest,
+                             CardKeyRequest, StoreCertificateRequest, CardSlotRequest>;
 using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
                            SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
                            ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
-                           UnblockCardReply, CardKeyReply, StoreCertificateReply>;
+                           UnblockCardReply, CardKeyReply, StoreCertificateReply, CardSlotReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "pkcs11/card.h"
+#include "pkcs11/host_piv_slot.h"
 #include "pkcs11/key_search.h"
 #include "pkcs11/public_key_der.h"
 
@@ -30,6 +32,7 @@ class Templates {
  public:
   Templates(const GenerateRequest& request, Bytes id)
       : algorithm_(request.algorithm),
+        by_officer_(!request.so_pin.empty()),
         label_(request.label),
         id_(std::move(id)),
         params_(ec_parameters(algorithm_)) {
@@ -57,16 +60,19 @@ class Templates {
   }
 
   // Decryption and derivation are denied aloud: several modules allow what the template does not mention.
+  // ykcs11 2.2.0 refuses a template that mentions CKA_EXTRACTABLE, even to deny it.
   std::vector<CK_ATTRIBUTE> private_template() {
-    return {attribute_of(CKA_TOKEN, yes_),     attribute_of(CKA_PRIVATE, yes_),
-            attribute_of(CKA_SENSITIVE, yes_), attribute_of(CKA_EXTRACTABLE, no_),
-            attribute_of(CKA_SIGN, yes_),      attribute_of(CKA_DECRYPT, no_),
-            attribute_of(CKA_UNWRAP, no_),     attribute_of(CKA_DERIVE, no_),
-            attribute_of(CKA_ID, id_),         attribute_of(CKA_LABEL, label_)};
+    std::vector<CK_ATTRIBUTE> attributes = {
+        attribute_of(CKA_TOKEN, yes_), attribute_of(CKA_PRIVATE, yes_), attribute_of(CKA_SENSITIVE, yes_),
+        attribute_of(CKA_SIGN, yes_),  attribute_of(CKA_DECRYPT, no_),  attribute_of(CKA_UNWRAP, no_),
+        attribute_of(CKA_DERIVE, no_), attribute_of(CKA_ID, id_),       attribute_of(CKA_LABEL, label_)};
+    if (!by_officer_) attributes.push_back(attribute_of(CKA_EXTRACTABLE, no_));
+    return attributes;
   }
 
  private:
   Algorithm algorithm_;
+  bool by_officer_;
   std::string label_;
   Bytes id_, params_;
   CK_ULONG bits_ = 0;
@@ -92,7 +98,8 @@ HostResult<void> destroy(const Session& session, CK_OBJECT_HANDLE object) {
                                object);
 }
 
-// What the token made, in words: nothing if it is what was asked for.
+// What the token made, in words: nothing if it is what was asked for. In a PIV slot a key does what its
+// commands ask of it, and ykcs11 says so whatever the template denies (CKA_DECRYPT).
 HostResult<std::string> difference(const Session& session, CK_OBJECT_HANDLE handle, const KeyObject& key,
                                    const GenerateRequest& request) {
   if (key.algorithm != request.algorithm) return std::string("it is of another algorithm");
@@ -110,7 +117,9 @@ HostResult<std::string> difference(const Session& session, CK_OBJECT_HANDLE hand
     if (!set) return set.error();
     if (!*set) return std::string(words);
   }
+  const bool in_slot = !request.so_pin.empty();
   for (const auto& [type, words] : kUnwanted) {
+    if (in_slot && type == CKA_DECRYPT) continue;
     const auto set = session.flag(handle, type);
     if (!set) return set.error();
     if (*set) return std::string(words);
@@ -150,9 +159,64 @@ HostResult<void> check_id_free(const Session& session, Bytes id) {
                     "The token has a private key with this CKA_ID already: name another one.");
 }
 
+HostResult<GenerateReply> made_reply(HostResult<KeyObject> key) {
+  if (!key) return key.error();
+  GenerateReply reply;
+  reply.key = std::move(*key);
+  return reply;
+}
+
+// --- in a PIV slot, by the security officer ---
+
+Fault slot_taken(const char* what) {
+  return make_fault(FaultKind::KeyExists, std::string("It has ") + what + ".");
+}
+
+// By everything that tells: the module shows no private key before a login, no imported one without a
+// certificate, and two keys where there is only a certificate.
+HostResult<void> check_slot_free(const Token& token, const Session& session, Bytes id, std::uint8_t slot) {
+  const auto told = card_slot({token.slot().slot_description, slot});
+  if (!told) return told.error();
+  if (told->known && told->occupied) return slot_taken("a key");
+  for (CK_OBJECT_CLASS klass : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE}) {
+    std::array query = {attribute_of(CKA_CLASS, klass), attribute_of(CKA_ID, id)};
+    const auto taken = session.find(query);
+    if (!taken) return taken.error();
+    if (!taken->empty()) return slot_taken(told->known ? "a certificate" : "a key or a certificate");
+  }
+  return {};
+}
+
+HostResult<GenerateReply> make_in_slot(const Session& session, const GenerateRequest& request) {
+  Templates templates(request, request.id);
+  const auto pair = make_pair(session, templates);
+  if (!pair) return pair.error();
+  auto key = read_back(session, *pair, request);
+  if (key) return made_reply(std::move(key));
+  Fault fault = key.error();
+  fault.detail += " It is still in its slot: the module deletes no keys.";
+  return fault;
+}
+
+HostResult<GenerateReply> generate_as_officer(Token& token, const Session& session,
+                                              const GenerateRequest& request) {
+  const auto slot = piv_slot(request.id);
+  if (!slot)
+    return make_fault(FaultKind::Protocol, "The security officer makes keys in PIV slots: CKA_ID 01 to 18.");
+  const auto unused = check_slot_free(token, session, request.id, *slot);
+  if (!unused) return unused.error();
+  const auto in = token.login_officer(request.so_pin);
+  if (!in) return in.error();
+  auto made = make_in_slot(session, request);
+  // Whatever happened. That it failed says nothing of the key: the process ends soon, and resets the card.
+  static_cast<void>(token.log_out_officer());
+  return made;
+}
+
 }  // namespace
 
-HostResult<GenerateReply> generate_key(const Session& session, const GenerateRequest& request) {
+HostResult<GenerateReply> generate_key(Token& token, const Session& session, const GenerateRequest& request) {
+  if (!request.so_pin.empty()) return generate_as_officer(token, session, request);
   const HostResult<Bytes> id = request.id.empty() ? random_id() : HostResult<Bytes>(request.id);
   if (!id) return id.error();
   const auto unused = check_id_free(session, *id);
@@ -162,9 +226,7 @@ HostResult<GenerateReply> generate_key(const Session& session, const GenerateReq
   if (!pair) return pair.error();
   auto key = read_back(session, *pair, request);
   if (!key) return destroyed(session, *pair, key.error());
-  GenerateReply reply;
-  reply.key = std::move(*key);
-  return reply;
+  return made_reply(std::move(key));
 }
 
 HostResult<DestroyKeyReply> destroy_key(const Session& session, const DestroyKeyRequest& request) {

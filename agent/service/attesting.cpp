@@ -51,7 +51,7 @@ awaitable<Result<Attested>> look_for_one(ServiceState& state, FoundKey key, std:
   const auto roots = state.settings.attestation_roots;
   if (offer.attestation && offer.intermediate)
     co_return with_key(verify_offer(*roots, offer, {}, key.spki), name);
-  const auto certificates = co_await state.tokens.certificates(key.uri);
+  const auto certificates = co_await state.tokens.read_certificates(key.uri);
   if (offer.attestation) {
     // The issuer's certificate may be on the token.
     std::vector<Bytes> intermediates;

@@ -26,6 +26,9 @@ Error no_attestation(const LedgerKey& key) {
       {{"kind", "attestation"}, {"name", key.name}}};
 }
 
+// SoftHSM and others take more; a key's URI and its list of objects stay readable.
+constexpr std::size_t kMaxKeyId = 64;
+
 // Holds a key's name while a token makes the key, so that two calls cannot make two keys for one name.
 class NameClaim {
  public:
@@ -129,6 +132,28 @@ awaitable<Result<LedgerKey>> examine_made_key(ServiceState& state, Peer peer, Ke
   co_return entry;
 }
 
+// All but the token.
+Result<GenerateRequest> generation(const boost::json::object& parameters, const KeyRequest& key,
+                                   KeyAlgorithm algorithm) {
+  auto pin = optional_secret(parameters, "pin");
+  if (!pin) return pin.error();
+  auto so_pin = optional_secret(parameters, "soPin");
+  if (!so_pin) return so_pin.error();
+  const auto id = optional_text(parameters, "id");
+  if (!id) return id.error();
+  const auto bytes = id->has_value() ? from_hex(**id) : Bytes();
+  if (!bytes || bytes->size() > kMaxKeyId || (id->has_value() && bytes->empty()))
+    return invalid_parameter("id", "A CKA_ID has 1 to " + std::to_string(kMaxKeyId) +
+                                       " bytes, in hexadecimal; \"02\" is slot 9c of a PIV card.");
+  GenerateRequest request;
+  request.algorithm = algorithm;
+  request.label = key.name;
+  request.id = *bytes;
+  request.pin = std::move(*pin);
+  request.so_pin = std::move(*so_pin);
+  return request;
+}
+
 awaitable<Reply> generate_key(ServiceState& state, Call call) {
   const auto ledger = require_ledger(state);
   if (!ledger) co_return ledger.error();
@@ -143,13 +168,17 @@ awaitable<Reply> generate_key(ServiceState& state, Call call) {
     co_return invalid_parameter(
         "algorithm", "There is no algorithm \"" + *algorithm_name +
                          "\": use ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.");
-  auto pin = optional_secret(call.parameters, "pin");
-  if (!pin) co_return pin.error();
+  auto generate = generation(call.parameters, *request, *algorithm);
+  if (!generate) co_return generate.error();
   const auto claim = NameClaim::make(state, request->name);
   if (!claim) co_return claim.error();
 
   const auto found_token = co_await state.tokens.describe(std::move(*token));
   if (!found_token) co_return found_token.error();
+  generate->token = found_token->uri;
+  // Nobody is asked to agree to a key that cannot be made.
+  const auto able = co_await state.tokens.can_generate(*generate);
+  if (!able) co_return able.error();
   PolicyKey facts;
   facts.name = request->name;
   facts.algorithm = *algorithm;
@@ -160,12 +189,7 @@ awaitable<Reply> generate_key(ServiceState& state, Call call) {
                                               policy_token(*found_token), question);
   if (!allowed) co_return allowed.error();
 
-  GenerateRequest generate;
-  generate.token = found_token->uri;
-  generate.algorithm = *algorithm;
-  generate.label = request->name;
-  generate.pin = std::move(*pin);
-  auto found = co_await state.tokens.generate(std::move(generate));
+  auto found = co_await state.tokens.generate(std::move(*generate));
   if (!found) co_return found.error();
   const std::string uri = found->uri;
   auto entry = co_await examine_made_key(state, call.peer, *request, std::move(*found));

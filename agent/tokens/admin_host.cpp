@@ -5,6 +5,8 @@
 
 #include "agent/tokens/admin_process.h"
 #include "agent/tokens/found_key.h"
+#include "agent/tokens/officer_task.h"
+#include "agent/tokens/slot_key.h"
 
 namespace signet {
 
@@ -38,31 +40,42 @@ PinOutcome so_outcome(const Result<host::InitTokenReply>& reply) {
   return reply.error().name == ErrorName::PinRefused ? PinOutcome::Refused : PinOutcome::Unknown;
 }
 
+asio::awaitable<Result<GeneratedKey>> make_as_officer(AdminHost& admin, const AdminTask& task,
+                                                      const host::SlotDescription& slot,
+                                                      host::GenerateRequest generate) {
+  const Bytes id = generate.id;
+  Secret so_pin = generate.so_pin.copy();
+  const host::Request request(std::move(generate));
+  const CallLimit limit = generate_limit(task.launch.module.deadlines);
+  auto answer = co_await ask_as_officer(admin, task, slot, request, std::move(so_pin), limit);
+  // Also after a fault: the host resets the card that it logged in to, which must not come later than the
+  // next login.
+  admin.finish();
+  co_await admin.process().gone();
+  if (!answer) co_return answer.error();
+  auto* reply = std::get_if<host::Reply>(&*answer);
+  if (reply == nullptr) co_return slot_key_error(*answer, task.login.about, id);
+  co_return GeneratedKey{std::move(std::get<host::GenerateReply>(*reply).key)};
+}
+
 }  // namespace
 
-asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::Algorithm algorithm,
-                                                        std::string label, Secret pin) {
+asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::GenerateRequest generate,
+                                                        Secret pin) {
   FaultContext& about = task.login.about;
-  about.key = label;
-  about.mechanism = to_string(from_host(algorithm));
+  about.key = generate.label;
+  about.mechanism = to_string(from_host(generate.algorithm));
   auto started = co_await start_admin(task);
   if (!started) co_return started.error();
   AdminHost admin = std::move(*started);
-
-  host::OpenRequest open;
-  open.token.label = about.label;
-  open.token.serial = about.serial;
-  const host::Request open_request(std::move(open));
-  const auto opened = co_await ask<host::OpenReply>(admin, open_request, task.login.limit, about);
-  if (!opened) co_return opened.error();
-  if (opened->slot.login_required) {
+  const auto slot = co_await open_token(admin, task);
+  if (!slot) co_return slot.error();
+  if (!generate.so_pin.empty()) co_return co_await make_as_officer(admin, task, *slot, std::move(generate));
+  if (slot->login_required) {
     const LoginContext login = task.login;
     LoginResult result = co_await log_in(admin.process(), admin.connection(), login, std::move(pin));
     if (auto* failed = std::get_if<LoginFailed>(&result)) co_return std::move(failed->error);
   }
-  host::GenerateRequest generate;
-  generate.algorithm = algorithm;
-  generate.label = std::move(label);
   const host::Request request(std::move(generate));
   const CallLimit limit = generate_limit(task.launch.module.deadlines);
   auto reply = co_await ask<host::GenerateReply>(admin, request, limit, about);

@@ -26,9 +26,11 @@ struct GeneratedKey {
 };
 
 // Logs in and makes a key pair: sensitive, not extractable; destroyed again if the token made it otherwise.
-// AlreadyExists, KeyRefused, MechanismUnsupported, PinRefused, TokenAbsent, TokenFault.
-boost::asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::Algorithm algorithm,
-                                                               std::string label, Secret pin);
+// With request.so_pin the security officer makes it, in a PIV slot; `pin` is not used. When it completes
+// then, the card has been reset. AlreadyExists, KeyRefused, MechanismUnsupported, PinRefused, TokenAbsent,
+// TokenFault.
+boost::asio::awaitable<Result<GeneratedKey>> generate_on_token(AdminTask task, host::GenerateRequest request,
+                                                               Secret pin);
 
 // Initialises (and erases) the token and sets the user's PIN. For a token that was initialised before, the
 // security officer's PIN is counted like the user's. The slot as it is afterwards.

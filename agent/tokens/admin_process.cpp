@@ -21,4 +21,14 @@ Error answer_error(const HostAnswer& answer, const FaultContext& about) {
   return to_error(std::get<HostLost>(answer), about);
 }
 
+asio::awaitable<Result<host::SlotDescription>> open_token(AdminHost& admin, const AdminTask& task) {
+  host::OpenRequest open;
+  open.token.label = task.login.about.label;
+  open.token.serial = task.login.about.serial;
+  const host::Request request(std::move(open));
+  auto opened = co_await ask<host::OpenReply>(admin, request, task.login.limit, task.login.about);
+  if (!opened) co_return opened.error();
+  co_return std::move(opened->slot);
+}
+
 }  // namespace signet

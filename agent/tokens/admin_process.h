@@ -44,4 +44,7 @@ boost::asio::awaitable<Result<R>> ask(AdminHost& admin, const host::Request& req
   co_return answer_error(answer, about);
 }
 
+// Binds the admin host to the task's token: its slot as it is now.
+boost::asio::awaitable<Result<host::SlotDescription>> open_token(AdminHost& admin, const AdminTask& task);
+
 }  // namespace signet

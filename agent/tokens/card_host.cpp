@@ -12,6 +12,8 @@ namespace {
 
 // Over a touch that another program waits for, and over a slow card.
 constexpr std::chrono::milliseconds kResetTime(5000);
+// Four questions. One that waits for a touch for another program is not waited for.
+constexpr std::chrono::milliseconds kSlotTime(3000);
 
 std::string why_of(const HostAnswer& answer) {
   if (const auto* fault = std::get_if<host::Fault>(&answer)) return fault->call + " failed. " + fault->detail;
@@ -83,6 +85,26 @@ asio::awaitable<host::CardKeyReply> card_key(CardAccess access, std::string read
   if (const auto* reply = std::get_if<host::Reply>(&answer)) co_return std::get<host::CardKeyReply>(*reply);
   spdlog::debug("What a card says of its key is not known: {}", why_of(answer));
   co_return host::CardKeyReply{};
+}
+
+asio::awaitable<Result<host::CardSlotReply>> card_slot(CardAccess access, std::string reader,
+                                                       std::uint8_t slot, FaultContext about) {
+  host::CardSlotRequest question;
+  question.reader = std::move(reader);
+  question.slot = slot;
+  const host::Request request(std::move(question));
+  const CallLimit limit(kSlotTime, std::chrono::milliseconds(0));
+  const HostAnswer answer = co_await ask_card(access, request, limit);
+  if (const auto* reply = std::get_if<host::Reply>(&answer)) co_return std::get<host::CardSlotReply>(*reply);
+  const std::string holder = who_holds_cards(access);
+  boost::json::object parameters;
+  parameters["token"] = about.token;
+  parameters["ckr"] = "card-busy";
+  parameters["call"] = "SCardTransmit";
+  co_return Error(ErrorName::TokenFault,
+                  "The card of token \"" + about.token + "\" could not be asked what its slots hold: " +
+                      why_of(answer) + " " + holder + " Try again when nobody else uses it.",
+                  std::move(parameters));
 }
 
 asio::awaitable<HostAnswer> unblock_card(CardAccess access, std::string reader, Secret puk, Secret pin) {

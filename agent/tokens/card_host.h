@@ -34,6 +34,11 @@ boost::asio::awaitable<host::CardTriesReply> card_tries(CardAccess access, std::
 boost::asio::awaitable<host::CardKeyReply> card_key(CardAccess access, std::string reader, Bytes spki,
                                                     std::chrono::milliseconds at_most);
 
+// Whether a PIV slot has a key, and what kind of management key makes one there. Nothing known where the card
+// does not say. TokenFault with ckr "card-busy" if it does not answer, as one that another program holds.
+boost::asio::awaitable<Result<host::CardSlotReply>> card_slot(CardAccess access, std::string reader,
+                                                              std::uint8_t slot, FaultContext about);
+
 // A PIV card's PUK sets a new PIN. Neither PIN nor PUK is checked here.
 boost::asio::awaitable<HostAnswer> unblock_card(CardAccess access, std::string reader, Secret puk,
                                                 Secret pin);

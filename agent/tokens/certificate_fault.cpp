@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/tokens/officer_task.h"
+
 namespace signet {
 namespace {
 
@@ -10,7 +12,7 @@ using host::Fault;
 using host::FaultKind;
 
 // Return codes, by what they mean for a certificate.
-constexpr std::uint64_t kArgumentsBad = 0x07, kPinLengthRange = 0xA2, kUserTypeInvalid = 0x103;
+constexpr std::uint64_t kArgumentsBad = 0x07, kUserTypeInvalid = 0x103;
 // USER_NOT_LOGGED_IN; SESSION_READ_ONLY, which tpm2-pkcs11 1.9 says of a read-write session of nobody's.
 constexpr std::array<std::uint64_t, 2> kWantsUser = {0x101, 0xB5};
 // ARGUMENTS_BAD, FUNCTION_FAILED (ykcs11, of one that is too large), ATTRIBUTE_VALUE_INVALID, DATA_LEN_RANGE,
@@ -40,25 +42,6 @@ Error bad_parameter(std::string_view parameter, std::string message) {
   boost::json::object parameters;
   parameters["parameter"] = parameter;
   return Error(ErrorName::InvalidParameter, std::move(message), std::move(parameters));
-}
-
-// Which of the two was wrong cannot be told: ykcs11 2.2 calls the right management key wrong if it is an AES
-// key, as firmware 5.7 has them (measured).
-Error officer_refused(const Fault& fault, const FaultContext& about) {
-  if (host::pin_locked(fault.ckr))
-    return pin_refused_error(about.token, PinState::Blocked, "its security officer's PIN is locked.", 0U);
-  return pin_refused_error(
-      about.token, PinState::Ok,
-      std::string("the security officer's PIN is wrong, or of a kind that the module does not know (a "
-                  "YubiKey's management key is an AES key since firmware 5.7, which ykcs11 2.2 does not "
-                  "know). Nothing was written, and the agent will not send it again.") +
-          kOwnTool);
-}
-
-Error officer_not_compared(const Fault& fault, const FaultContext& about) {
-  return bad_parameter("soPin", "Token \"" + about.token + "\" did not even compare the SO PIN (" +
-                                    host::ckr_name(fault.ckr) +
-                                    "). A YubiKey's management key has 48 hexadecimal digits.");
 }
 
 Error none_at_all(const Fault& fault, const FaultContext& about) {
@@ -108,10 +91,8 @@ Error store_fault_error(const HostAnswer& answer, const FaultContext& about) {
   if (fault.kind == FaultKind::KeyExists) return already_there(about);
   if (fault.kind == FaultKind::Attributes) return not_given_back(about);
   if (fault.kind != FaultKind::Cryptoki) return to_error(fault, about);
-  if (fault.call == "C_Login") {
-    if (host::pin_refused(fault.ckr) || host::pin_locked(fault.ckr)) return officer_refused(fault, about);
-    if (fault.ckr == kArgumentsBad || fault.ckr == kPinLengthRange) return officer_not_compared(fault, about);
-  }
+  if (auto refused = officer_login_error(answer, about, "Nothing was written", kOwnTool))
+    return std::move(*refused);
   if (has(kNoneAtAll, fault.ckr)) return none_at_all(fault, about);
   if (fault.call == "C_CreateObject") {
     if (fault.ckr == kUserTypeInvalid) return only_officer_writes(about.token);

@@ -31,7 +31,7 @@ std::string_view cryptoki_call(const host::Request& request) {
       "C_Initialize",  "C_GetSlotList", "C_OpenSession",     "C_Login",         "C_FindObjects",
       "C_FindObjects", "C_Sign",        "C_GenerateKeyPair", "C_DestroyObject", "C_InitToken",
       "C_InitPIN",     "C_FindObjects", "C_SetPIN",          "C_Logout",        "SCardDisconnect",
-      "SCardTransmit", "SCardTransmit", "SCardTransmit",     "C_CreateObject"};
+      "SCardTransmit", "SCardTransmit", "SCardTransmit",     "C_CreateObject",  "SCardTransmit"};
   static_assert(!kCalls.back().empty());
   return kCalls.at(request.index());
 }

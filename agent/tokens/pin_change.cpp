@@ -46,16 +46,6 @@ asio::awaitable<host::SlotDescription> look_again(AdminHost& admin, const AdminT
   co_return find_token(listed->slots, task.login.about).value_or(before);
 }
 
-asio::awaitable<Result<host::SlotDescription>> open_token(AdminHost& admin, const AdminTask& task) {
-  host::OpenRequest open;
-  open.token.label = task.login.about.label;
-  open.token.serial = task.login.about.serial;
-  const host::Request request(std::move(open));
-  auto opened = co_await ask<host::OpenReply>(admin, request, task.login.limit, task.login.about);
-  if (!opened) co_return opened.error();
-  co_return std::move(opened->slot);
-}
-
 Error change_failure(const HostAnswer& answer, const FaultContext& about, const PinTold& now) {
   const auto* fault = std::get_if<host::Fault>(&answer);
   if (fault != nullptr && fault->kind == host::FaultKind::Cryptoki && host::pin_refused(fault->ckr))

@@ -5,7 +5,7 @@
 
 #include "agent/tokens/admin_process.h"
 #include "agent/tokens/certificate_fault.h"
-#include "agent/tokens/pin_told.h"
+#include "agent/tokens/officer_task.h"
 #include "agent/tokens/token_pins.h"
 #include "agent/tokens/token_uri.h"
 
@@ -42,16 +42,6 @@ std::vector<Bytes> ders_of(host::ListCertificatesReply reply) {
   return ders;
 }
 
-asio::awaitable<Result<host::SlotDescription>> open_token(AdminHost& admin, const AdminTask& task) {
-  host::OpenRequest open;
-  open.token.label = task.login.about.label;
-  open.token.serial = task.login.about.serial;
-  const host::Request request(std::move(open));
-  auto opened = co_await ask<host::OpenReply>(admin, request, task.login.limit, task.login.about);
-  if (!opened) co_return opened.error();
-  co_return std::move(opened->slot);
-}
-
 // --- reading ---
 
 asio::awaitable<Result<std::vector<Bytes>>> ask_running_host(std::shared_ptr<HostedToken> hosted) {
@@ -80,14 +70,6 @@ asio::awaitable<Result<std::vector<Bytes>>> ask_new_host(AdminTask task) {
 }
 
 }  // namespace
-
-asio::awaitable<Result<std::vector<Bytes>>> certificates_by_host(std::shared_ptr<TokenRegistry> registry,
-                                                                 std::string uri) {
-  const TokenRegistry::Operation operation(registry);
-  const auto place = co_await find_place(registry, std::move(uri));
-  if (!place) co_return place.error();
-  co_return co_await ask_running_host(place->found.module->hosted(place->found.token));
-}
 
 asio::awaitable<Result<std::vector<Bytes>>> read_token_certificates(std::shared_ptr<TokenRegistry> registry,
                                                                     std::shared_ptr<CoroutineMutex> turns,
@@ -143,21 +125,15 @@ asio::awaitable<Result<StoredCertificate>> write_as_user(AdminHost& admin, const
   co_return store_fault_error(answer, task.login.about);
 }
 
-// The officer's PIN is in the request. Its attempt is written down before, as every one is.
 asio::awaitable<Result<StoredCertificate>> write_as_officer(AdminHost& admin, const AdminTask& task,
                                                             const host::SlotDescription& slot,
                                                             const host::Request& request) {
-  const LoginContext& login = task.login;
-  const std::string budget_id = login.budget_id + "/so";
-  Secret counted = std::get<host::StoreCertificateRequest>(request).so_pin.copy();
-  const auto begun =
-      co_await login.budget->begin(budget_id, std::move(counted), so_told(slot), PinGiver::Person);
-  if (!begun) co_return named(begun.error(), login);
-  const HostAnswer answer = co_await admin.process().call(admin.connection(), request, task.login.limit);
-  const auto ended = co_await login.budget->end(budget_id, officer_outcome(answer));
-  const auto* reply = std::get_if<host::Reply>(&answer);
-  if (reply == nullptr) co_return store_fault_error(answer, login.about);
-  if (!ended) co_return named(ended.error(), login);
+  Secret so_pin = std::get<host::StoreCertificateRequest>(request).so_pin.copy();
+  const auto answer =
+      co_await ask_as_officer(admin, task, slot, request, std::move(so_pin), task.login.limit);
+  if (!answer) co_return answer.error();
+  const auto* reply = std::get_if<host::Reply>(&*answer);
+  if (reply == nullptr) co_return store_fault_error(*answer, task.login.about);
   co_return StoredCertificate{std::get<host::StoreCertificateReply>(*reply).replaced};
 }
 
@@ -204,10 +180,8 @@ asio::awaitable<Result<StoredCertificate>> write_alone(const Place& place,
   const TokenRegistry::Found& found = place.found;
   const auto hosted = found.module->hosted(found.token);
   const auto drained = co_await hosted->drained();
-  if (writer.as_officer() && found.token.description.removable) {
-    // The card forgets the user's PIN when the officer has gone: better now, and said.
-    const auto locked =
-        co_await hosted->lock_whole("a certificate was written by the token's security officer");
+  if (writer.as_officer()) {
+    const auto locked = co_await lock_for_officer(found, hosted, "a certificate was written");
     if (!locked) co_return locked.error();
   }
   AdminTask task = found.module->admin_task(found.token);
@@ -234,12 +208,6 @@ Result<void> check_request(const StoreCertificateRequest& request, const TokenUr
   return invalid_parameter("key", "The key " + request.key +
                                       " has no CKA_ID on its token, by which a certificate is found beside "
                                       "it. Give it one with the token's own tool, and enrol it again.");
-}
-
-// ykcs11 lets nobody but the holder of the management key write certificates (measured): nobody's PIN is sent
-// in vain.
-bool is_ykcs11(const TokenDescription& token) {
-  return is_piv(token) && token.manufacturer.starts_with("Yubico");
 }
 
 }  // namespace

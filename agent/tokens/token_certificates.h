@@ -11,8 +11,6 @@
 
 namespace signet {
 
-boost::asio::awaitable<Result<std::vector<Bytes>>> certificates_by_host(
-    std::shared_ptr<TokenRegistry> registry, std::string uri);
 // `turns`: one such host at a time, whoever asks.
 boost::asio::awaitable<Result<std::vector<Bytes>>> read_token_certificates(
     std::shared_ptr<TokenRegistry> registry, std::shared_ptr<CoroutineMutex> turns, std::string uri);

@@ -138,7 +138,8 @@ PinOutcome login_outcome(const HostAnswer& answer) {
 
 PinOutcome officer_outcome(const HostAnswer& answer) {
   const auto* fault = std::get_if<Fault>(&answer);
-  constexpr std::array<std::string_view, 3> kAfterLogin = {"C_InitPIN", "C_CreateObject", "C_DestroyObject"};
+  constexpr std::array<std::string_view, 4> kAfterLogin = {"C_InitPIN", "C_CreateObject", "C_DestroyObject",
+                                                           "C_GenerateKeyPair"};
   if (fault != nullptr && std::ranges::find(kAfterLogin, fault->call) != kAfterLogin.end())
     return PinOutcome::Accepted;
   return pin_outcome(answer, "C_Login");

@@ -1,5 +1,7 @@
 #include "agent/tokens/token_pins.h"
 
+#include <algorithm>
+#include <cctype>
 #include <functional>
 
 #include "agent/tokens/pin_change.h"
@@ -51,6 +53,14 @@ Result<void> check_not_blank(const ListedToken& token) {
   if (token.initialised) return {};
   return invalid_parameter(
       "token", "Token \"" + token.description.name + "\" is blank. Initialise it first: signet token init.");
+}
+
+Result<void> check_label(std::string_view parameter, const std::string& label, std::size_t most) {
+  const bool printable =
+      std::ranges::none_of(label, [](char c) { return std::iscntrl(static_cast<unsigned char>(c)); });
+  if (!label.empty() && label.size() <= most && printable && label.back() != ' ') return {};
+  return invalid_parameter(parameter, "A label has 1 to " + std::to_string(most) +
+                                          " bytes, no control characters and no blank at its end.");
 }
 
 asio::awaitable<Result<TokenDescription>> change_token_pin(std::shared_ptr<TokenRegistry> registry,

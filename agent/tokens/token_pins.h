@@ -12,6 +12,8 @@ namespace signet {
 // InvalidParameter for what cannot be anybody's PIN, and for a token without one.
 Result<void> check_pin(std::string_view parameter, const Secret& pin);
 Result<void> check_not_blank(const ListedToken& token);
+// A token's or a key's label: 1 to `most` bytes, without control characters.
+Result<void> check_label(std::string_view parameter, const std::string& label, std::size_t most);
 
 boost::asio::awaitable<Result<TokenDescription>> change_token_pin(std::shared_ptr<TokenRegistry> registry,
                                                                   std::string token, Secret old_pin,

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "agent/tokens/card_policies.h"
 #include "agent/tokens/found_key.h"
@@ -13,6 +12,7 @@
 #include "agent/tokens/sign_batch.h"
 #include "agent/tokens/sign_request.h"
 #include "agent/tokens/token_certificates.h"
+#include "agent/tokens/token_generation.h"
 #include "agent/tokens/token_pins.h"
 #include "agent/tokens/token_registry.h"
 #include "agent/tokens/token_service_factory.h"
@@ -29,20 +29,6 @@ Error stopping_error() {
   boost::json::object parameters;
   parameters["retryAfterMs"] = 1000;
   return Error(ErrorName::Busy, "The agent is stopping. Try again when it runs.", std::move(parameters));
-}
-
-Error invalid_parameter(std::string_view parameter, std::string message) {
-  boost::json::object parameters;
-  parameters["parameter"] = parameter;
-  return Error(ErrorName::InvalidParameter, std::move(message), std::move(parameters));
-}
-
-Result<void> check_label(std::string_view parameter, const std::string& label, std::size_t most) {
-  const bool printable =
-      std::ranges::none_of(label, [](char c) { return std::iscntrl(static_cast<unsigned char>(c)); });
-  if (!label.empty() && label.size() <= most && printable && label.back() != ' ') return {};
-  return invalid_parameter(parameter, "A label has 1 to " + std::to_string(most) +
-                                          " bytes, no control characters and no blank at its end.");
 }
 
 // Whether the token serves the key again. The search goes to the token whatever its session has cached.
@@ -102,9 +88,9 @@ class HostTokenService : public ReloadableTokenService {
                                                        Secret new_pin) override;
   asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
                                                         Secret new_pin) override;
+  asio::awaitable<Result<void>> can_generate(const GenerateRequest& request) override;
   asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   asio::awaitable<Result<FoundKey>> find(std::string uri) override;
-  asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
   asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey key) override {
     const auto registry = registry_;
     if (registry->draining()) co_return std::nullopt;
@@ -242,32 +228,16 @@ asio::awaitable<Result<TokenDescription>> HostTokenService::unblock_pin(std::str
   co_return co_await unblock_token_pin(registry, std::move(token), std::move(officer), std::move(new_pin));
 }
 
+asio::awaitable<Result<void>> HostTokenService::can_generate(const GenerateRequest& request) {
+  const auto registry = registry_;
+  if (registry->draining()) co_return stopping_error();
+  co_return co_await can_generate_token_key(registry, request);
+}
+
 asio::awaitable<Result<FoundKey>> HostTokenService::generate(GenerateRequest request) {
   const auto registry = registry_;
   if (registry->draining()) co_return stopping_error();
-  const TokenRegistry::Operation operation(registry);
-  if (auto sound = check_label("label", request.label, 255); !sound) co_return sound.error();
-  const auto found = co_await registry->resolve(request.token);
-  if (!found) co_return found.error();
-  if (auto usable = check_not_blank(found->token); !usable) co_return usable.error();
-  const auto hosted = found->module->hosted(found->token);
-  Secret pin;
-  if (request.pin) {
-    if (auto sound = check_pin("pin", *request.pin); !sound) co_return sound.error();
-    pin = std::move(*request.pin);
-  } else if (found->token.login_required && !found->token.protected_path) {
-    auto from_source = co_await hosted->pin_from_source();
-    if (!from_source) co_return from_source.error();
-    pin = std::move(*from_source);
-  }
-  const auto drained = co_await hosted->drained();
-  AdminTask task = found->module->admin_task(found->token);
-  Secret for_task = pin.copy();
-  const auto made = co_await generate_on_token(std::move(task), to_host(request.algorithm), request.label,
-                                               std::move(for_task));
-  if (!made) co_return made.error();
-  co_await hosted->replace_host(drained, std::move(pin));
-  co_return to_found_key(made->key, found->token.description);
+  co_return co_await generate_token_key(registry, std::move(request));
 }
 
 asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
@@ -294,12 +264,6 @@ asio::awaitable<Result<FoundKey>> HostTokenService::find(std::string uri) {
     co_return reply.error();
   }
   co_return the_one_key(std::get<host::FindObjectsReply>(*reply), found->token.description, uri);
-}
-
-asio::awaitable<Result<std::vector<Bytes>>> HostTokenService::certificates(std::string uri) {
-  const auto registry = registry_;
-  if (registry->draining()) co_return stopping_error();
-  co_return co_await certificates_by_host(registry, std::move(uri));
 }
 
 asio::awaitable<Result<std::vector<Bytes>>> HostTokenService::read_certificates(std::string uri) {

@@ -151,7 +151,11 @@ struct GenerateRequest {
   std::string token;
   KeyAlgorithm algorithm = KeyAlgorithm::EcdsaP256;
   std::string label;
+  // CKA_ID. Empty: a random one. Of a PIV card it names the slot: pkcs11/host_piv_slot.h.
+  Bytes id;
   std::optional<Secret> pin;  // absent: the token's configured PIN source, else PinRequired
+  // The security officer's instead: a YubiKey's management key, in hexadecimal.
+  std::optional<Secret> so_pin;
 };
 
 // What is known of a token's PIN before it is sent.
@@ -249,17 +253,23 @@ class TokenService {
                                                                       Secret new_pin) = 0;
   virtual boost::asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
                                                                        Secret new_pin) = 0;
-  // Sensitive, not extractable, checked after the fact (the object is destroyed if the token did otherwise).
+  // Whether generate() could make the key: what is known before anybody agrees to it, and before a PIN is
+  // sent. MechanismUnsupported (not through the token's module), AlreadyExists (the PIV slot has a key),
+  // InvalidParameter (id; soPin: all is well but that one), TokenFault (the card does not answer). `request`
+  // lives until it completes.
+  virtual boost::asio::awaitable<Result<void>> can_generate(const GenerateRequest& request) = 0;
+  // Sensitive, not extractable, checked after the fact (the object is destroyed if the token did otherwise;
+  // in a PIV slot it cannot be, and the error says so). A card that the security officer made a key on is
+  // locked for its user afterwards.
   virtual boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) = 0;
   // The one private key that the URI names: NotFound if none, InvalidParameter if several.
   virtual boost::asio::awaitable<Result<FoundKey>> find(std::string uri) = 0;
-  // What is in the certificate objects of the token that the URI names: DER, as they have it.
-  virtual boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) = 0;
   // What the key's card says of it, by its own word (an attestation is signed). Nothing where there is no
   // such card, it does not tell, or is busy.
   virtual boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey key) = 0;
-  // The same without a login: through the token's host, if it is unlocked, which may have read them when it
-  // began; else by a process of its own.
+  // What is in the certificate objects of the token that the URI names: DER, as they have it. Without a
+  // login: through the token's host, if it is unlocked, which may have read them when it began; else by a
+  // process of its own.
   virtual boost::asio::awaitable<Result<std::vector<Bytes>>> read_certificates(std::string uri) = 0;
   // Writes a certificate object beside a key. A card that the security officer writes to is locked for its
   // user afterwards. AlreadyExists (another one is there), InvalidParameter (soPin: only the security officer

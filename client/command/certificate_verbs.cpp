@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "client/command/describe.h"
+#include "client/command/error_text.h"
 #include "client/command/piv_generation.h"
 #include "client/command/session.h"
 #include "client/file_io.h"
@@ -169,8 +170,7 @@ std::optional<std::string> own_tool(Agent& agent, const StoreArguments& argument
 }
 
 bool another_tool_may_help(const Error& error) {
-  const auto* parameter = error.parameters.if_contains("parameter");
-  const bool wants_officer = parameter != nullptr && *parameter == "soPin";
+  const bool wants_officer = text_parameter(error, "parameter") == "soPin";
   return (error.name == ErrorName::InvalidParameter && wants_officer) ||
          error.name == ErrorName::PinRefused || error.name == ErrorName::TokenFault;
 }

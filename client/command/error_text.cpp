@@ -38,6 +38,12 @@ std::string error_text(const Error& error, const Paint& paint) {
   return text;
 }
 
+std::string text_parameter(const Error& error, std::string_view name) {
+  const auto* value = error.parameters.if_contains(boost::json::string_view(name.data(), name.size()));
+  if (value == nullptr || !value->is_string()) return {};
+  return {value->get_string().data(), value->get_string().size()};
+}
+
 boost::json::object error_json(const Error& error) {
   boost::json::object inner;
   const std::string_view name = short_name(error.name);

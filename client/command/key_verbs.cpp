@@ -81,24 +81,7 @@ Outcome key_outcome(std::string head, const KeyInfo& key) {
 
 Result<Outcome> enrol(Session& session, const KeyArguments& arguments);
 
-Result<Outcome> generate_by_ykman(Session& session, const KeyArguments& arguments) {
-  PivKey key;
-  key.name = arguments.name;
-  key.algorithm = arguments.algorithm;
-  const auto pin = read_pin(arguments.pin);
-  if (!pin) return pin.error();
-  return generate_in_slot(session, arguments.token, std::move(key), arguments.piv, *pin,
-                          [&](const std::string& uri) {
-                            KeyArguments made = arguments;
-                            made.uri = uri;
-                            return enrol(session, made);
-                          });
-}
-
-Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
-  if (arguments.piv.slot) return generate_by_ykman(session, arguments);
-  auto agent = session.agent();
-  if (!agent) return agent.error();
+Result<GenerateKeyCall> generate_call(const KeyArguments& arguments) {
   GenerateKeyCall call;
   call.token = arguments.token;
   call.name = arguments.name;
@@ -107,17 +90,47 @@ Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
   auto pin = read_pin(arguments.pin);
   if (!pin) return pin.error();
   call.pin = std::move(*pin);
-  auto key = (*agent)->generate_key(call);
+  return call;
+}
+
+Outcome made_outcome(const KeyInfo& key) {
+  return key_outcome("Key " + in_quotes(key.name) + " is made and enrolled.\n", key);
+}
+
+// What the officer made, or ykman.
+PivFollowUp follow_up(Session& session, const KeyArguments& arguments) {
+  PivFollowUp follow_up;
+  follow_up.enrol = [&session, &arguments](const std::string& uri) {
+    KeyArguments made = arguments;
+    made.uri = uri;
+    return enrol(session, made);
+  };
+  follow_up.show = [](const KeyInfo& key, const std::string& note) {
+    Outcome outcome = made_outcome(key);
+    outcome.text += note + "\n";
+    return outcome;
+  };
+  return follow_up;
+}
+
+Result<Outcome> generate(Session& session, const KeyArguments& arguments) {
+  auto call = generate_call(arguments);
+  if (!call) return call.error();
+  if (arguments.piv.slot)
+    return generate_in_slot(session, std::move(*call), arguments.piv, follow_up(session, arguments));
+  auto agent = session.agent();
+  if (!agent) return agent.error();
+  auto key = (*agent)->generate_key(*call);
   // The host that generates logs in by itself: an unlocked token does not help it, so the PIN goes with the
   // call.
-  if (!key && key.error().name == ErrorName::PinRequired && !call.pin && session.interactive()) {
+  if (!key && key.error().name == ErrorName::PinRequired && !call->pin && session.interactive()) {
     auto typed = session.need_pin({}, "PIN of token " + arguments.token);
     if (!typed) return typed.error();
-    call.pin.emplace(std::move(*typed));
-    key = (*agent)->generate_key(call);
+    call->pin.emplace(std::move(*typed));
+    key = (*agent)->generate_key(*call);
   }
   if (!key) return explain_missing_slot(session, arguments.token, key.error());
-  return key_outcome("Key " + in_quotes(key->name) + " is made and enrolled.\n", *key);
+  return made_outcome(*key);
 }
 
 Result<Outcome> enrol_also(Session& session, const KeyArguments& arguments) {
@@ -230,19 +243,25 @@ Result<Outcome> forget(Session& session, const KeyArguments& arguments) {
 
 void add_making(Verb& group) {
   auto made = std::make_shared<KeyArguments>();
-  Verb generate_verb =
-      group.verb("generate", "Make a key pair on a token and enrol it.",
-                 "The private key is made on the token, sensitive and not extractable; the agent checks\n"
-                 "that afterwards. An RSA key on a card can take minutes.\n"
-                 "\n"
-                 "A PIV card (a YubiKey) makes keys by its own tool alone: with --slot this prints ykman's\n"
-                 "commands, waits until they are done, and enrols the key. Where there is no terminal it\n"
-                 "ends with exit code 1, and is run again with --then-enrol.\n"
-                 "\n"
-                 "Examples:\n"
-                 "  signet key generate root-a --token release --use tuf\n"
-                 "  signet key generate build --token release --algorithm ed25519 --use message\n"
-                 "  signet key generate root-b --token 15835999 --slot 9c --use tuf\n");
+  Verb generate_verb = group.verb(
+      "generate", "Make a key pair on a token and enrol it.",
+      "The private key is made on the token, sensitive and not extractable; the agent checks\n"
+      "that afterwards. An RSA key on a card can take minutes.\n"
+      "\n"
+      "A PIV card (a YubiKey) has its keys in slots: say which with --slot. ykcs11 makes those that\n"
+      "need no touch (--touch-policy never, and no --pin-policy), in an empty slot, for the holder\n"
+      "of the management key, if that is a 3DES key, as YubiKeys have before firmware 5.7: type it,\n"
+      "in hexadecimal, or give it with --so-pin-file. The token is locked afterwards. For all other\n"
+      "keys, and where the YubiKey keeps its management key behind the PIN, this says why, prints\n"
+      "ykman's commands, waits until they are done, and enrols the key. Where there is no terminal\n"
+      "it ends with exit code 1, and is run again with --then-enrol.\n"
+      "\n"
+      "Examples:\n"
+      "  signet key generate root-a --token release --use tuf\n"
+      "  signet key generate build --token release --algorithm ed25519 --use message\n"
+      "  signet key generate root-b --token 15835999 --slot 9c --use tuf\n"
+      "  signet key generate ci --token 15835999 --slot 9a --touch-policy never --use message \\\n"
+      "      --so-pin-file management-key\n");
   generate_verb.option("--token", "TOKEN", &made->token, "The token's name (\"signet token list\").",
                        Need::Required);
   generate_verb.positional("NAME", &made->name, "How the key is called from now on.");

@@ -72,6 +72,15 @@ bool is_piv(const TokenInfo& token) {
   return is_opensc(token) || token.manufacturer.starts_with("Yubico");
 }
 
+std::optional<std::string> why_by_ykman(const TokenInfo& token, const PivKey& key) {
+  const std::string name = "The module of token \"" + token.name + "\"";
+  if (is_opensc(token)) return name + " (OpenSC) makes no keys on PIV cards.";
+  if (key.touch_policy != "never")
+    return name + " makes keys that need no touch, and this one is to ask for it.";
+  if (key.pin_policy != "default") return name + " gives a key the PIN policy of its slot, and no other.";
+  return std::nullopt;
+}
+
 Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key) {
   const auto* const algorithm = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
                                              [&](const auto& row) { return row.first == key.algorithm; });
@@ -99,8 +108,12 @@ Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key) {
   return commands;
 }
 
+std::string piv_key_id(std::string_view slot) {
+  return hex(key_id(slot));
+}
+
 std::string piv_key_uri(const TokenInfo& token, std::string_view slot) {
-  return token.uri + ";id=%" + hex(key_id(slot)) + ";type=private";
+  return token.uri + ";id=%" + piv_key_id(slot) + ";type=private";
 }
 
 std::optional<std::string> piv_import_command(const TokenInfo& token, std::string_view key_uri,

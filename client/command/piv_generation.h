@@ -1,6 +1,6 @@
-// Keys in a PIV card's slots, which PKCS#11 modules do not make: ykcs11 2.2.0 knows no touch and PIN policies
-// and cannot generate with firmware 5.7, OpenSC makes no keys on PIV cards at all. ykman does, so this says
-// with which commands, and where the key is found afterwards. Pure functions.
+// Keys in a PIV card's slots. The PKCS#11 modules make few of them: ykcs11 2.2.0 knows no touch and PIN
+// policies and, with an AES management key, makes none; OpenSC makes no keys on PIV cards at all. ykman does,
+// so this says with which commands, and where the key is found afterwards. Pure functions.
 #pragma once
 
 #include <optional>
@@ -26,6 +26,10 @@ std::vector<std::string> piv_slots();
 // A YubiKey, or another PIV card, as ykcs11 and OpenSC describe it: its keys are in slots.
 bool is_piv(const TokenInfo& token);
 
+// Why the token's module cannot make this key, whatever the card is like: a sentence. Nothing: it may, and
+// the agent knows.
+std::optional<std::string> why_by_ykman(const TokenInfo& token, const PivKey& key);
+
 struct PivCommands {
   std::vector<std::string> lines;  // for a shell
   std::string public_key_file;
@@ -35,6 +39,9 @@ struct PivCommands {
 
 // InvalidParameter (--algorithm): PIV has no such key, or the module cannot use it.
 Result<PivCommands> piv_commands(const TokenInfo& token, const PivKey& key);
+
+// CKA_ID of the key in a slot, in hexadecimal, as GenerateKey takes it.
+std::string piv_key_id(std::string_view slot);
 
 // RFC 7512, of the key in that slot of the token (CKA_ID is the same with both modules).
 std::string piv_key_uri(const TokenInfo& token, std::string_view slot);

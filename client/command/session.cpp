@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "client/command/error_text.h"
 #include "client/command/pin_prompt.h"
 
 namespace signet::client {
@@ -25,12 +26,6 @@ ConnectOptions connect_options(const GlobalOptions& globals) {
 bool rewritable(int descriptor) {
   const char* const terminal = std::getenv("TERM");
   return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
-}
-
-std::string text_parameter(const Error& error, std::string_view name) {
-  const auto* value = error.parameters.if_contains(boost::json::string_view(name.data(), name.size()));
-  if (value == nullptr || !value->is_string()) return {};
-  return {value->get_string().data(), value->get_string().size()};
 }
 
 }  // namespace

@@ -83,6 +83,11 @@ TEST_CASE("keys: members that a newer agent adds are ignored") {
   CHECK(key->uses == std::vector<std::string>{"tuf"});
   CHECK(recorder.parameters() ==
         boost::json::parse(R"({"token":"t","name":"a","algorithm":"ed25519","uses":["tuf"],"pin":null})"));
+  call.so_pin.emplace("0102");
+  call.id = "02";
+  REQUIRE(client.generate_key(call));
+  CHECK(recorder.parameters().at("soPin") == "0102");
+  CHECK(recorder.parameters().at("id") == "02");
   EnrolKeyCall enrol;
   enrol.uri = "pkcs11:";
   enrol.name = "b";

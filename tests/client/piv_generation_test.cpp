@@ -76,7 +76,26 @@ TEST_CASE("keys that the modules could not use are not made") {
   }
 }
 
+TEST_CASE("what the module cannot express is ykman's, whatever the card is like") {
+  PivKey wanted = key();
+  wanted.touch_policy = "never";
+  CHECK_FALSE(why_by_ykman(yubikey(), wanted));
+  for (const char* touch : {"always", "cached"}) {
+    wanted.touch_policy = touch;
+    CHECK(why_by_ykman(yubikey(), wanted)->find("touch") != std::string::npos);
+  }
+  wanted.touch_policy = "never";
+  for (const char* pin : {"once", "always", "never"}) {
+    wanted.pin_policy = pin;
+    CHECK(why_by_ykman(yubikey(), wanted)->find("PIN policy") != std::string::npos);
+  }
+  wanted.pin_policy = "default";
+  CHECK(why_by_ykman(opensc(), wanted)->find("OpenSC") != std::string::npos);
+}
+
 TEST_CASE("each slot has its CKA_ID") {
+  CHECK(piv_key_id("9c") == "02");
+  CHECK(piv_key_id("95") == "18");
   CHECK(piv_slots().size() == 24);
   for (const auto& [slot, id] :
        {std::pair{"9a", "01"}, {"9c", "02"}, {"9d", "03"}, {"9e", "04"}, {"82", "05"}, {"95", "18"}})

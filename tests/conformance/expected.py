@@ -14,11 +14,8 @@ class Cannot:
 
 _NO_KEY = "no such key"
 _NO_ED25519 = Cannot(_NO_KEY, "it has no Ed25519 key to sign with")
-_NO_GENERATION = Cannot("InvalidParameter CKR_FUNCTION_NOT_SUPPORTED", "it makes no keys on a PIV card: make them with "
+_NO_GENERATION = Cannot("MechanismUnsupported", "it makes no keys on a PIV card: make them with "
                         "ykman, and enrol them")
-# VALUE: the CKA_ID, which is random, names no PIV slot. TYPE: it names one, and ykcs11 takes no CKA_EXTRACTABLE.
-_PIV_SLOT = Cannot("InvalidParameter CKR_ATTRIBUTE_(VALUE|TYPE)_INVALID", "it makes keys for the holder of the "
-                   "management key only, in the slot that CKA_ID names: make them with ykman, and enrol them")
 # The host that failed so badly was restarted, and has forgotten its PIN.
 _TPM_RSA = Cannot("PinRequired CKR_GENERAL_ERROR", "it pads by itself and has the TPM decrypt the result, which keys that the "
                   "agent makes must not: use ECDSA")
@@ -34,11 +31,8 @@ CANNOT: dict[str, dict[str, Cannot]] = {
         "signs ed25519": _NO_ED25519,
     },
     "ykcs11": {
-        "makes ECDSA P-256": _PIV_SLOT,
-        "makes ECDSA P-384": _PIV_SLOT,
-        "makes RSA-2048": _PIV_SLOT,
-        "makes RSA-3072": _PIV_SLOT,
-        "makes Ed25519": Cannot("MechanismUnsupported CKR_MECHANISM_INVALID", "it has no such mechanism"),
+        "makes RSA-3072": Cannot("MechanismUnsupported", "it makes no RSA keys of more than 2048 bits"),
+        "makes Ed25519": Cannot("MechanismUnsupported", "it has no such mechanism"),
         "signs ed25519": _NO_ED25519,
         "a certificate is stored beside a key": Cannot("InvalidParameter", "only with the management key, as SO PIN; or "
                                                        + _NO_CERTIFICATE),

@@ -2,6 +2,7 @@
 program made. A module ends what it started, by process id."""
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -94,6 +95,10 @@ class Module:
         """How many wrong PINs reached the token; None where nobody can tell."""
         return None
 
+    def making(self) -> dict[str, str]:
+        """Who makes a key through the agent, and where: parameters of GenerateKey."""
+        return {"pin": self.pin}
+
     def make_outside_key(self) -> None:
         self.pkcs11_tool("--token-label", LABEL, "--login", "--pin", self.pin, "--keypairgen", "--key-type", self.key_type,
                          "--id", "77", "--label", "made-outside")
@@ -174,8 +179,15 @@ class YubiKey(Module):
 
 class Ykcs11(YubiKey):
     column = "ykcs11"
-    about = "ykcs11 2.2.0 and an emulated YubiKey, firmware 5.4"
+    about = "ykcs11 2.2.0 and an emulated YubiKey, firmware 5.4; keys are made with the management key, in retired slots"
     path = LIBRARIES / "libykcs11.so"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._slots = itertools.count(0x05)  # 82 and so on
+
+    def making(self) -> dict[str, str]:
+        return {"soPin": self.so_pin, "id": f"{next(self._slots):02x}"}
 
 
 class OpenSc(YubiKey):

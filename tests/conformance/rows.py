@@ -77,7 +77,7 @@ class Bench:
     def generate(self, algorithm: str) -> str:
         name = f"made-here-{next(self._names)}"
         key = self.call("GenerateKey", token=self.token()["name"], name=name, algorithm=algorithm,
-                        uses=["message", "digest"], pin=self.module.pin)["key"]
+                        uses=["message", "digest"], **self.module.making())["key"]
         evidence = key["evidence"]
         assert key["algorithm"] == algorithm, key
         assert evidence["local"] and evidence["sensitive"] and not evidence["extractable"], evidence

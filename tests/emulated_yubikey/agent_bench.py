@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import tempfile
 from collections import Counter
@@ -15,6 +16,8 @@ from varlink_client import Varlink, VarlinkError
 from emulated_yubikey.harness import CardSpec, PcscdWithCards
 
 PIN, WRONG_PIN = "123456", "654321"
+MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"  # of every new YubiKey
+WRONG_MANAGEMENT_KEY = "fefdfcfb06070801020304050607080102030405060708aa"
 _LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 MODULES = {"ykcs11": _LIBRARIES / "libykcs11.so", "opensc": _LIBRARIES / "opensc-pkcs11.so"}
 
@@ -151,6 +154,11 @@ class CardAgent:
 
     def pin_uses(self, card: str = "alice") -> list[str]:
         return [use["outcome"] for use in self.control("diary", card=card)["pin_uses"]]
+
+    def management_logins(self, card: str = "alice") -> int:
+        """How often the card compared a management key: the second step of a mutual authentication."""
+        return sum(1 for entry in self.control("log", card=card)["log"]
+                   if re.match(r"0087..9b..7c..80(08|10)[0-9a-f]+81(08|10)", str(entry["apdu"])))
 
 
 def error_name(work: Any) -> str:

@@ -16,11 +16,8 @@ from agent_fixture import PIN as SOFT_PIN
 from agent_fixture import SOFTHSM, Agent, Scratch, SoftToken, toml_for
 from varlink_client import VarlinkError
 
-from emulated_yubikey.agent_bench import PIN, CardAgent
+from emulated_yubikey.agent_bench import MANAGEMENT_KEY, PIN, WRONG_MANAGEMENT_KEY, CardAgent
 from emulated_yubikey.harness import CardSpec
-
-MANAGEMENT_KEY = "010203040506070801020304050607080102030405060708"
-WRONG_KEY = "fefdfcfb06070801020304050607080102030405060708aa"
 
 
 def issued(agent: Agent, key: str, name: str, *more: str) -> str:
@@ -141,12 +138,6 @@ class OnSoftHsm(unittest.TestCase):
         self.assertEqual(self.certificates("build"), [])
 
 
-def management_logins(bench: CardAgent) -> int:
-    """How often the card compared a management key: the second step of a mutual authentication."""
-    return sum(1 for entry in bench.control("log", card="alice")["log"]
-               if re.match(r"0087..9b..7c..80(08|10)[0-9a-f]+81(08|10)", str(entry["apdu"])))
-
-
 class WithYubiKey(unittest.TestCase):
     """What its tests share."""
     said = ""
@@ -207,23 +198,23 @@ class OnYubiKey(WithYubiKey):
             self.assertIn("management key", self.said)
         self.assertEqual(bench.pin_uses(), [])  # no PIN was sent in vain
         self.assertEqual(self.store(bench, pem, replace=False, soPin=MANAGEMENT_KEY), "AlreadyExists")
-        self.assertEqual(management_logins(bench), 0)
+        self.assertEqual(bench.management_logins(), 0)
         self.assertEqual(self.pems(bench)[0], before)
         self.assertEqual(self.store(bench, pem, soPin="0102"), "InvalidParameter")
         self.assertIn("48 hexadecimal digits", self.said)
-        self.assertEqual(management_logins(bench), 0)
-        self.assertEqual(self.store(bench, pem, soPin=WRONG_KEY), "PinRefused")
-        self.assertEqual(self.store(bench, pem, soPin=WRONG_KEY), "PinRefused")
+        self.assertEqual(bench.management_logins(), 0)
+        self.assertEqual(self.store(bench, pem, soPin=WRONG_MANAGEMENT_KEY), "PinRefused")
+        self.assertEqual(self.store(bench, pem, soPin=WRONG_MANAGEMENT_KEY), "PinRefused")
         self.assertEqual(self.store(bench, pem, soPin=MANAGEMENT_KEY), "PinRefused")  # none, after a wrong one
-        self.assertEqual(management_logins(bench), 1)
+        self.assertEqual(bench.management_logins(), 1)
         bench.call("ResetPinBudget", token=bench.token_of("alice"))  # a person has looked at the card
         self.assertEqual(self.store(bench, pem, soPin=MANAGEMENT_KEY), "")
-        self.assertEqual(management_logins(bench), 2)
+        self.assertEqual(bench.management_logins(), 2)
         written, attestation = self.pems(bench)
         self.assertEqual(written, pem)
         self.assertIn("Attestation 9c", openssl("x509", "-noout", "-subject", text=attestation))  # it is still there
         self.assertEqual(self.store(bench, pem, soPin=MANAGEMENT_KEY), "")  # it is there: the card is not asked
-        self.assertEqual(management_logins(bench), 2)
+        self.assertEqual(bench.management_logins(), 2)
         self.assertNotEqual(bench.control("pin-state")["status"], 0x9000)  # who comes next is logged in as nobody
         bench.unlock("alice")
         self.assertTrue(issued(bench.agent, "alice-9c", "again").startswith("-----BEGIN "))

@@ -14,12 +14,13 @@ from pathlib import Path
 import pexpect
 from agent_fixture import BIN, Agent, SoftToken, toml_for
 
+from emulated_yubikey.agent_bench import MANAGEMENT_KEY
 from emulated_yubikey.harness import CardSpec, PcscdWithCards
 
 PAGE = Path(os.environ["SIGNET_SOURCE_DIR"]) / "docs/yubikey.md"
-EVERY_DAY, SAFE = "15835999", "15836000"  # as the page has them
+EVERY_DAY, SAFE, MACHINE = "15835999", "15836000", "15836001"  # as the page has them
 DEFAULT_PIN, DEFAULT_PUK = "123456", "12345678"
-PINS = {EVERY_DAY: "271828", SAFE: "314159"}
+PINS = {EVERY_DAY: "271828", SAFE: "314159", MACHINE: DEFAULT_PIN}
 PUK = "16180339"
 # Says yes to everything, and keeps what it was asked.
 PINENTRY = """#!/bin/sh
@@ -97,7 +98,8 @@ class Person:
             r"Repeat for confirmation: ": lambda: self._new_code,
             r"management key \[blank to use default key\]: ": lambda: "",
             r"Enter PIN: ": lambda: self._pin(statement),
-            r"PIN of token [^:]*: ": lambda: PINS[re.search(r"#(\d+)", terminal.after)[1]],  # type: ignore[index]
+            r"PIN of token [^:]*: ": lambda: PINS[re.search(r"\d{8}", terminal.after)[0]],  # type: ignore[index]
+            r"Management key of token [^:]*: ": lambda: MANAGEMENT_KEY,
             r"when that is done[^:]*: ": lambda: self._other_window(said),
         }
         patterns = [*questions, end]
@@ -145,7 +147,8 @@ class YubikeyPage(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="signet-test-")))
         self.bench = self.enterContext(PcscdWithCards(CardSpec("day", serial=int(EVERY_DAY), firmware="5.7.1"),
-                                                      CardSpec("safe", serial=int(SAFE), firmware="5.7.1")))
+                                                      CardSpec("safe", serial=int(SAFE), firmware="5.7.1"),
+                                                      CardSpec("machine", serial=int(MACHINE), plugged=False)))
         self.home = self.directory / "home"
         for path in (self.home, self.directory / "run"):
             path.mkdir(mode=0o700)
@@ -162,11 +165,15 @@ class YubikeyPage(unittest.TestCase):
 
     def test_the_page_leads_to_a_signed_root(self) -> None:
         self._bob_sends_his_key()
-        said, unplugged = "", False
+        said, unplugged, plugged = "", False, False
         for block in blocks():
             if block.section.startswith("5.") and not unplugged:
                 self.bench.control("unplug", card="safe")
                 unplugged = True
+            if block.section.startswith("6.") and not plugged:
+                self.bench.control("plug", card="machine")
+                self._wait_for_token(MACHINE)
+                plugged = True
             if block.language == "text":
                 for line in block.text.splitlines():
                     self.assertIn(plain(line), plain(said))
@@ -191,6 +198,9 @@ class YubikeyPage(unittest.TestCase):
     def _wait_for_agent(self) -> None:
         self.person.types("until signet status >/dev/null 2>&1; do sleep 0.1; done")
 
+    def _wait_for_token(self, serial: str) -> None:
+        self.person.types(f"until signet token list | grep -q {serial}; do sleep 0.1; done")
+
     def _bob_sends_his_key(self) -> None:
         with Agent(self.directory / "bob", toml_for(SoftToken(self.directory / "softhsm", "bob"))) as bob:
             bob.cli("key", "generate", "root-bob", "--token", "bob", "--use", "tuf")
@@ -201,13 +211,16 @@ class YubikeyPage(unittest.TestCase):
         self.assertEqual(len(root["signatures"]), 2)
         self.assertEqual(root["signed"]["roles"]["root"]["threshold"], 2)
         self.assertEqual(len(root["signed"]["roles"]["root"]["keyids"]), 3)
-        # The agent asked for each key that it enrolled, and for nothing that a touch agreed to.
+        # The agent asked for each key that it made or enrolled, and for nothing that a touch agreed to.
         asked = Path(f"{self.pinentry}.asked").read_text().splitlines()
-        self.assertEqual([question for question in asked if "Enrol the key" not in question], [])
-        self.assertEqual(len(asked), 3)
-        for question in asked:
+        enrolled = [question for question in asked if "Enrol the key" in question]
+        self.assertEqual(len(enrolled), 3)
+        for question in enrolled:
             self.assertIn("Attested", question)
-        for card in ("day", "safe"):
+        others = [question for question in asked if question not in enrolled]
+        self.assertEqual(len(others), 1, others)
+        self.assertIn("Generate the key builds?", others[0])
+        for card in ("day", "safe", "machine"):
             outcomes = [use["outcome"] for use in self.bench.control("diary", card=card)["pin_uses"]]
             self.assertEqual(set(outcomes), {"accepted"})
         # Nobody's word but openssl's that the safe's key signed: two keys, two cards.

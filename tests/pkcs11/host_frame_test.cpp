@@ -51,7 +51,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(FindKeyRequest{{1, 2}, {3}, "label"});
   all.emplace_back(FindObjectsRequest{{1}, "label"});
   all.emplace_back(SignRequest{{1, 2}, {3}, "label", Mechanism::Eddsa, {9, 8, 7}, {{6}, {}, {5, 4}}});
-  all.emplace_back(GenerateRequest{Algorithm::Rsa4096, "label", {1, 2}});
+  all.emplace_back(GenerateRequest{Algorithm::Rsa4096, "label", {1, 2}, secret("so-pin")});
   all.emplace_back(DestroyKeyRequest{{1, 2}});
   all.emplace_back(InitTokenRequest{77, {"old", "1"}, secret("so-pin"), "new"});
   all.emplace_back(InitPinRequest{77, {"old", "1"}, secret("so-pin"), secret("pin")});
@@ -63,6 +63,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(UnblockCardRequest{"reader 2", secret("puk"), secret("pin")});
   all.emplace_back(CardKeyRequest{"reader 3", {1, 2, 3}});
   all.emplace_back(StoreCertificateRequest{{0x30, 0}, {1}, "label", true, secret("so-pin")});
+  all.emplace_back(CardSlotRequest{"reader 4", 0x9c});
   return all;
 }
 
@@ -87,6 +88,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(UnblockCardReply{});
   all.emplace_back(CardKeyReply{true, 0x9c, 3, 2, true});
   all.emplace_back(StoreCertificateReply{true});
+  all.emplace_back(CardSlotReply{true, false, 3, true, false});
   return all;
 }
 
@@ -235,9 +237,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 20}}).has_value());
+  CHECK_FALSE(header({{5, 21}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x94}}).has_value());
+  CHECK_FALSE(header({{5, 0x95}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
@@ -322,7 +324,7 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(20) == "?");
+  CHECK(frame_type_name(21) == "?");
 }
 
 }  // namespace

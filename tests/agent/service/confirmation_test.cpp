@@ -50,6 +50,24 @@ TEST_CASE("where the policy asks for a person, only a person's yes lets it pass"
   CHECK(agent.outcome("SignMetadata", agent.sign_targets(9)) == "PolicyDenied ask");
 }
 
+TEST_CASE("nobody is asked to agree to a key that cannot be made", "[policy]") {
+  Policed agent;
+  std::size_t asked = 0;
+  agent.service->ask_through([&](Confirmation) -> boost::asio::awaitable<Result<void>> {
+    ++asked;
+    co_return Result<void>();
+  });
+  agent.use_policy(kAskPerson);
+  const boost::json::object wanted{
+      {"token", "software"}, {"name", "slot"}, {"algorithm", "ecdsa-p256"}, {"uses", {"message"}}};
+  agent.tokens.cannot_generate = Error{ErrorName::MechanismUnsupported, "It makes none."};
+  CHECK(agent.outcome("GenerateKey", wanted) == "MechanismUnsupported");
+  CHECK(asked == 0);
+  agent.tokens.cannot_generate.reset();
+  CHECK(agent.outcome("GenerateKey", wanted) == "ok");
+  CHECK(asked == 1);
+}
+
 TEST_CASE("the person sees what changes and who asks", "[policy]") {
   Policed agent;
   REQUIRE(agent.outcome("SignMetadata", agent.sign_targets(1, "one")) == "ok");

@@ -29,6 +29,28 @@ TEST_CASE("a key name is short, plain and not a key id") {
   CHECK(agent.outcome("GenerateKey", generate("root-alice.2026_a", {"tuf"})) == "ok");
 }
 
+TEST_CASE("the officer's PIN and the CKA_ID reach the token, and no bad CKA_ID does") {
+  AgentUnderTest agent;
+  boost::json::object wanted = generate("slot", {"message"});
+  wanted["soPin"] = "0102";
+  wanted["id"] = "1C";
+  CHECK(agent.outcome("GenerateKey", wanted) == "ok");
+  CHECK(agent.tokens.made_as.so_pin == "0102");
+  CHECK(agent.tokens.made_as.id == Bytes{0x1c});
+  CHECK(agent.outcome("GenerateKey", generate("user", {"message"})) == "ok");
+  CHECK(agent.tokens.made_as.so_pin.empty());
+  CHECK(agent.tokens.made_as.id.empty());
+  for (const std::string& bad :
+       {std::string(), std::string("1"), std::string("9z"), std::string(2 * 65, '0')}) {
+    boost::json::object refused = generate("bad", {"message"});
+    refused["id"] = bad;
+    CHECK(agent.outcome("GenerateKey", refused) == "InvalidParameter id");
+  }
+  boost::json::object longest = generate("longest", {"message"});
+  longest["id"] = std::string(std::size_t{2} * 64, '0');
+  CHECK(agent.outcome("GenerateKey", longest) == "ok");
+}
+
 TEST_CASE("tuf excludes every other use") {
   AgentUnderTest agent;
   CHECK(agent.outcome("GenerateKey", generate("a", {"tuf", "message"})) ==

@@ -129,7 +129,14 @@ awaitable<void> SoftwareTokens::drain(std::chrono::milliseconds) {
   co_return;
 }
 
+awaitable<Result<void>> SoftwareTokens::can_generate(const GenerateRequest&) {
+  if (cannot_generate) co_return *cannot_generate;
+  co_return Result<void>();
+}
+
 awaitable<Result<FoundKey>> SoftwareTokens::generate(GenerateRequest request) {
+  made_as.so_pin = request.so_pin ? std::string(request.so_pin->text()) : std::string();
+  made_as.id = request.id;
   const Key key = make_key(request.algorithm);
   FoundKey found;
   found.uri = "pkcs11:token=software;object=" + request.label + ";id=" + std::to_string(++made_);
@@ -164,14 +171,10 @@ std::string SoftwareTokens::replicate(const std::string& uri, const std::string&
   return copy.uri;
 }
 
-awaitable<Result<std::vector<Bytes>>> SoftwareTokens::certificates(std::string uri) {
+awaitable<Result<std::vector<Bytes>>> SoftwareTokens::read_certificates(std::string uri) {
   const auto found = by_uri_.find(uri);
   if (!certificate_objects) co_return std::vector<Bytes>();
   co_return certificate_objects(found == by_uri_.end() ? nullptr : &found->second);
-}
-
-awaitable<Result<std::vector<Bytes>>> SoftwareTokens::read_certificates(std::string uri) {
-  co_return co_await certificates(std::move(uri));
 }
 
 awaitable<Result<StoredCertificate>> SoftwareTokens::store_certificate(StoreCertificateRequest request) {

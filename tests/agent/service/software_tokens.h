@@ -27,9 +27,9 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<Result<TokenDescription>> unblock_pin(std::string token, Secret officer,
                                                                Secret new_pin) override;
   boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) override;
+  boost::asio::awaitable<Result<void>> can_generate(const GenerateRequest& request) override;
   boost::asio::awaitable<Result<FoundKey>> generate(GenerateRequest request) override;
   boost::asio::awaitable<Result<FoundKey>> find(std::string uri) override;
-  boost::asio::awaitable<Result<std::vector<Bytes>>> certificates(std::string uri) override;
   boost::asio::awaitable<std::optional<KeyPolicies>> policies(FoundKey) override { co_return card_says; }
   boost::asio::awaitable<Result<std::vector<Bytes>>> read_certificates(std::string uri) override;
   boost::asio::awaitable<Result<StoredCertificate>> store_certificate(
@@ -70,6 +70,11 @@ class SoftwareTokens : public TokenService {
   std::size_t signatures = 0;                   // made so far
   std::vector<StoreCertificateRequest> stored;  // certificates
   std::optional<Error> store_fault;
+  std::optional<Error> cannot_generate;  // said before anybody is asked
+  struct MadeAs {
+    std::string so_pin;
+    Bytes id;
+  } made_as;  // the newest key
   // Waits before each signature, as for a person or a busy token: so that two calls overlap, or things
   // change.
   std::function<boost::asio::awaitable<void>()> before_sign;
