@@ -182,14 +182,20 @@ awaitable<Result<AuthorisedToken>> authorise_token_act(ServiceState& state, Peer
                                                        std::string token, std::string question) {
   auto found = co_await state.tokens.describe(std::move(token));
   if (!found) co_return found.error();
+  co_return co_await authorise_known_token(state, std::move(peer), action, std::move(*found),
+                                           std::move(question));
+}
+
+awaitable<Result<AuthorisedToken>> authorise_known_token(ServiceState& state, Peer peer, Action action,
+                                                         TokenDescription token, std::string question) {
   PolicyRequest request = policy_request(peer, action);
-  request.token = policy_token(*found);
+  request.token = policy_token(token);
   Confirmation confirmation;
   confirmation.question = std::move(question);
-  confirmation.details = "Token: " + found->name + " (serial number " + found->serial + ")";
+  confirmation.details = "Token: " + token.name + " (serial number " + token.serial + ")";
   auto verdict = co_await authorise(state, std::move(request), std::move(confirmation));
   if (!verdict) co_return verdict.error();
-  co_return AuthorisedToken{std::move(*found), std::move(*verdict)};
+  co_return AuthorisedToken{std::move(token), std::move(*verdict)};
 }
 
 awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action, PolicyKey key,

@@ -78,6 +78,10 @@ struct AuthorisedToken {
 boost::asio::awaitable<Result<AuthorisedToken>> authorise_token_act(ServiceState& state, Peer peer,
                                                                     Action action, std::string token,
                                                                     std::string question);
+// The same for a token that was looked up already.
+boost::asio::awaitable<Result<AuthorisedToken>> authorise_known_token(ServiceState& state, Peer peer,
+                                                                      Action action, TokenDescription token,
+                                                                      std::string question);
 
 // For acts on a key as it is on one token. `question`: what the person is asked, where there is one to ask.
 boost::asio::awaitable<Result<void>> authorise_key(ServiceState& state, Peer peer, Action action,

@@ -72,13 +72,25 @@ awaitable<Reply> unlock_token(ServiceState& state, Call call) {
   co_return token_reply(unlocked);
 }
 
+// One that this agent uses is locked also where it cannot be seen, because another program holds its card.
+awaitable<Result<TokenDescription>> token_to_lock(ServiceState& state, std::string token) {
+  auto found = co_await state.tokens.describe(token);
+  if (found || found.error().name != ErrorName::TokenAbsent) co_return found;
+  if (auto used = state.tokens.used_before(token)) co_return std::move(*used);
+  Error error = found.error();
+  error.message += " Nothing was locked.";
+  co_return error;
+}
+
 awaitable<Reply> lock_token(ServiceState& state, Call call) {
   auto token = text_parameter(call.parameters, "token");
   if (!token) co_return token.error();
-  const auto found =
-      co_await authorise_token(state, call.peer, Action::Unlock, std::move(*token), "Lock a token?");
+  auto found = co_await token_to_lock(state, std::move(*token));
   if (!found) co_return found.error();
-  const auto locked = co_await state.tokens.lock(found->uri);
+  const auto allowed =
+      co_await authorise_known_token(state, call.peer, Action::Unlock, std::move(*found), "Lock a token?");
+  if (!allowed) co_return allowed.error();
+  const auto locked = co_await state.tokens.lock(allowed->token.uri);
   co_return token_reply(locked);
 }
 

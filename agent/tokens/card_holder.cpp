@@ -24,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using Inode = std::uint32_t;
 
-constexpr std::chrono::milliseconds kLookTime(500);
+// A card answers within milliseconds. One that does not is in another program's transaction.
+constexpr std::chrono::milliseconds kLookTime(1500);
 constexpr std::uint64_t kSharingViolation = 0x8010000B;  // SCARD_E_SHARING_VIOLATION (PC/SC, part 5)
 constexpr std::uint8_t kEstablished = 1;                 // TCP_ESTABLISHED, which AF_UNIX uses, too
 
@@ -156,6 +157,7 @@ boost::asio::awaitable<bool> card_is_held(CardAccess access, std::string reader)
   const host::Request request(std::move(question));
   const CallLimit limit(kLookTime, std::chrono::milliseconds(0));
   const HostAnswer answer = co_await ask_card(std::move(access), request, limit);
+  if (const auto* lost = std::get_if<HostLost>(&answer)) co_return lost->kind == HostLost::Kind::Deadline;
   const auto* fault = std::get_if<host::Fault>(&answer);
   co_return fault != nullptr && fault->kind == host::FaultKind::Card && fault->ckr == kSharingViolation;
 }
@@ -170,7 +172,7 @@ Error token_held_error(const FaultContext& about, const std::string& holder) {
   parameters["serial"] = about.serial;
   return Error(ErrorName::TokenAbsent,
                "Token \"" + about.label + "\" (serial number " + about.serial +
-                   ") cannot be reached: another program has its card for itself alone. " + holder +
+                   ") cannot be reached: another program has its card for itself. " + holder +
                    " Have it let go, or end it.",
                std::move(parameters));
 }

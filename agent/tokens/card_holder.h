@@ -32,8 +32,8 @@ std::string held_by(const std::vector<CardUser>& users);
 // One question to a card, in a host of its own (card_host.cpp).
 boost::asio::awaitable<HostAnswer> ask_card(CardAccess access, const host::Request& request, CallLimit limit);
 
-// Whether another program holds the card in that reader for itself alone: modules then say that no token is
-// there.
+// Whether another program holds the card in that reader: for itself alone, so that modules say that no token
+// is there, or in a transaction, so that they do not answer. Ask only where no host of ours is at the card.
 boost::asio::awaitable<bool> card_is_held(CardAccess access, std::string reader);
 // held_by() whoever uses the cards that `access` reaches.
 std::string who_holds_cards(const CardAccess& access);

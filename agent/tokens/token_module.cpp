@@ -108,6 +108,8 @@ std::vector<ListedToken> TokenModule::listed() const {
 
 void TokenModule::present(const std::vector<ListedToken>& tokens, bool complete) {
   present_ = tokens;
+  for (const ListedToken& token : tokens)
+    if (token.description.removable && !token.reader.empty()) seen_[token.reader] = token;
   for (auto& [key, token] : hosted_) {
     const std::string& wanted = key;
     const auto found = std::ranges::find_if(
@@ -119,6 +121,12 @@ void TokenModule::present(const std::vector<ListedToken>& tokens, bool complete)
       token->lock("the token was removed");
     }
   }
+}
+
+std::optional<ListedToken> TokenModule::seen(std::string_view selector) const {
+  for (const auto& [reader, token] : seen_)
+    if (selector_fits(selector, token)) return token;
+  return std::nullopt;
 }
 
 std::shared_ptr<HostedToken> TokenModule::hosted(const ListedToken& token) {

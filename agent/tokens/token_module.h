@@ -36,6 +36,9 @@ class TokenModule {
   // `complete`: the list is fresh.
   void present(const std::vector<ListedToken>& tokens, bool complete);
 
+  // The token that was seen last in each reader, if the selector means it. It need not be there any more.
+  std::optional<ListedToken> seen(std::string_view selector) const;
+
   // The token's server, made on first need.
   std::shared_ptr<HostedToken> hosted(const ListedToken& token);
   // Null if it was never needed.
@@ -63,6 +66,7 @@ class TokenModule {
   std::shared_ptr<HostSlot> shared_slot_;                       // shared modules only
   std::map<std::string, std::shared_ptr<HostedToken>> hosted_;  // by label, NUL, serial
   std::vector<ListedToken> present_;
+  std::map<std::string, ListedToken> seen_;  // removable ones, by reader
 };
 
 }  // namespace signet

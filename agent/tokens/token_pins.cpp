@@ -107,8 +107,14 @@ asio::awaitable<Result<TokenDescription>> unlock_token_by_prompt(std::shared_ptr
 asio::awaitable<Result<TokenDescription>> lock_token(std::shared_ptr<TokenRegistry> registry,
                                                      std::string token) {
   const TokenRegistry::Operation operation(registry);
-  const auto found = co_await registry->resolve(std::move(token));
-  if (!found) co_return found.error();
+  const auto found = co_await registry->resolve(token);
+  if (!found) {
+    // Another program may hold its card: what this agent has of it ends all the same.
+    const auto known = registry->known_as(token);
+    if (!known || found.error().name != ErrorName::TokenAbsent) co_return found.error();
+    const auto ended = co_await known->lock_whole("it was locked");
+    co_return ended ? found.error() : ended.error();
+  }
   const TokenDescription& told = found->token.description;
   // Also where this agent never used it: another program, or an agent before this one, may have left its card
   // unlocked.

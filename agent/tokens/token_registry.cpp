@@ -127,14 +127,18 @@ Result<TokenRegistry::Found> TokenRegistry::found(const std::vector<ListedToken>
   return Error(ErrorName::Busy, "The configuration was just changed. Try again.", {{"retryAfterMs", 100}});
 }
 
-Error TokenRegistry::absent_or(Error not_found, const std::string& selector) const {
-  if (not_found.name != ErrorName::NotFound) return not_found;
-  for (const auto& module : modules_) {
-    for (const auto& token : module->all_hosted()) {
-      if (selector_fits(selector, token->listed())) return token_absent_error(token->context());
-    }
-  }
-  return not_found;
+std::shared_ptr<HostedToken> TokenRegistry::known_as(const std::string& selector) const {
+  for (const auto& module : modules_)
+    for (const auto& token : module->all_hosted())
+      if (selector_fits(selector, token->listed())) return token;
+  return nullptr;
+}
+
+asio::awaitable<Error> TokenRegistry::absent_or(Error not_found, std::string selector) {
+  if (not_found.name != ErrorName::NotFound) co_return not_found;
+  if (auto held = co_await held_though_seen(selector)) co_return std::move(*held);
+  if (const auto token = known_as(selector)) co_return token_absent_error(token->context());
+  co_return not_found;
 }
 
 asio::awaitable<Result<TokenRegistry::Found>> TokenRegistry::resolve(std::string selector) {
@@ -146,7 +150,7 @@ asio::awaitable<Result<TokenRegistry::Found>> TokenRegistry::resolve(std::string
     tokens = co_await scan_afresh();
     index = select_token(tokens, selector);
   }
-  if (!index) co_return absent_or(index.error(), selector);
+  if (!index) co_return co_await absent_or(index.error(), selector);
   co_return found(tokens, index);
 }
 

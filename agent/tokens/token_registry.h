@@ -33,6 +33,9 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   // before.
   boost::asio::awaitable<Result<Found>> resolve(std::string selector);
   boost::asio::awaitable<Result<Found>> resolve(TokenUri uri);
+  // The server of a token that was here before, by the same; null if it was never needed. For what ends its
+  // use: it need not be there any more, or another program may hold it.
+  std::shared_ptr<HostedToken> known_as(const std::string& selector) const;
   // The token of a key, without asking anybody if it is served already. TokenAbsent.
   boost::asio::awaitable<Result<std::shared_ptr<HostedToken>>> locate(std::string label, std::string serial);
   // Calls that are with the token of a key now.
@@ -89,7 +92,8 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   std::shared_ptr<HostedToken> best_known(const std::string& label, const std::string& serial) const;
   boost::asio::awaitable<std::vector<ListedToken>> scan_afresh();
   Result<Found> found(const std::vector<ListedToken>& tokens, const Result<std::size_t>& index) const;
-  Error absent_or(Error not_found, const std::string& selector) const;
+  boost::asio::awaitable<Error> absent_or(Error not_found, std::string selector);
+  boost::asio::awaitable<std::optional<Error>> held_though_seen(std::string selector);
 
   boost::asio::awaitable<std::shared_ptr<TokenModule>> holder_seen_by(FaultContext about);
   void note_changes(const std::vector<ListedToken>& tokens);

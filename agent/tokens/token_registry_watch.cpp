@@ -159,10 +159,27 @@ asio::awaitable<std::shared_ptr<TokenModule>> TokenRegistry::holder_seen_by(Faul
   for (const auto& module : modules) {
     const auto token = module->known(about.label, about.serial);
     if (!token || !token->listed().description.removable || token->listed().reader.empty()) continue;
+    if (module->busy_signing()) continue;  // it is ours that holds it
     const std::string reader = token->listed().reader;
     if (co_await card_is_held(module->card_access(), reader)) co_return module;
   }
   co_return nullptr;
+}
+
+// A token that was in a reader whose card another program holds now, whether or not it was ever needed.
+asio::awaitable<std::optional<Error>> TokenRegistry::held_though_seen(std::string selector) {
+  const auto modules = modules_;
+  for (const auto& module : modules) {
+    const auto token = module->seen(selector);
+    if (!token || module->busy_signing()) continue;
+    if (!co_await card_is_held(module->card_access(), token->reader)) continue;
+    FaultContext about;
+    about.token = token->description.name;
+    about.label = token->description.label;
+    about.serial = token->description.serial;
+    co_return token_held_error(about, who_holds_cards(module->card_access()));
+  }
+  co_return std::nullopt;
 }
 
 asio::awaitable<Error> TokenRegistry::absence(FaultContext about) {

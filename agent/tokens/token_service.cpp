@@ -113,6 +113,10 @@ class HostTokenService : public ReloadableTokenService {
   }
   asio::awaitable<Result<TokenDescription>> reset_pin_budget(std::string token) override;
   asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
+  std::optional<TokenDescription> used_before(const std::string& token) const override {
+    const auto known = registry_->known_as(token);
+    return known ? std::optional(known->listed().description) : std::nullopt;
+  }
   asio::awaitable<void> drain(std::chrono::milliseconds deadline) override;
   void reload(std::vector<ModuleConfig> modules) override { registry_->reload(std::move(modules)); }
   void ask_through(PinPrompt prompt) override { *registry_->pin_prompt() = std::move(prompt); }

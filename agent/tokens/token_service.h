@@ -232,6 +232,9 @@ class TokenService {
   // The one token that a name, label, serial number, URI or module's name means, as it is now. NotFound,
   // TokenAbsent, InvalidParameter (several).
   virtual boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) = 0;
+  // A token that was used before, as it was then; it need not be there any more, or another program may hold
+  // it. Nothing if it never was.
+  virtual std::optional<TokenDescription> used_before(const std::string& token) const = 0;
 
   // NotFound, TokenAbsent, PinRequired (no PIN and no source), PinRefused, TokenFault.
   // The PIN is kept for `cache`.
@@ -244,7 +247,8 @@ class TokenService {
   // The same with the PIN from the agent's own pinentry, whatever source the token has.
   virtual boost::asio::awaitable<Result<TokenDescription>> unlock_by_prompt(std::string token,
                                                                             PinCache cache) = 0;
-  // Its sessions are closed, its PIN is forgotten, and its card is reset. TokenFault "card-not-reset".
+  // Its sessions are closed, its PIN is forgotten, and its card is reset. TokenFault "card-not-reset", also
+  // of a token that cannot be seen for that reason.
   virtual boost::asio::awaitable<Result<TokenDescription>> lock(std::string token) = 0;
   virtual boost::asio::awaitable<Result<TokenDescription>> init(InitTokenRequest request) = 0;
   // Sets a new user PIN, by the old one or by the security officer's (`officer`; a PIV card's PUK). Where the

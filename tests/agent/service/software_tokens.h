@@ -16,6 +16,7 @@ class SoftwareTokens : public TokenService {
   boost::asio::awaitable<std::vector<ModuleDescription>> modules() override;
   boost::asio::awaitable<std::vector<TokenDescription>> list() override;
   boost::asio::awaitable<Result<TokenDescription>> describe(std::string token) override;
+  std::optional<TokenDescription> used_before(const std::string&) const override { return std::nullopt; }
   using TokenService::unlock;
   boost::asio::awaitable<Result<TokenDescription>> unlock(std::string token, std::optional<Secret> pin,
                                                           PinCache cache) override;
