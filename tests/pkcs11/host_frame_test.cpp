@@ -1,7 +1,12 @@
 // The frames: every field there and back, and everything that is no frame refused.
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
 
 #include "pkcs11/host_frame.h"
+#include "tests/build_paths.h"
 
 namespace signet::host {
 namespace {
@@ -315,6 +320,26 @@ TEST_CASE("Booleans and enumerators have no other values") {
   CHECK_FALSE(accepts_request(header, changed));
   changed[0] = 255;
   CHECK_FALSE(accepts_request(header, changed));
+}
+
+// A fuzzer that begins with frames of another build finds less.
+TEST_CASE("The fuzz corpus has a frame of every type, as it is now") {
+  const auto seed = [](std::uint8_t type) {
+    std::array<char, 8> name{};
+    std::snprintf(name.data(), name.size(), "type-%02x", unsigned{type});
+    std::ifstream file(test::source_dir() + "/tests/fuzz/corpus/host_frame/" + name.data(), std::ios::binary);
+    return Bytes(std::istreambuf_iterator<char>(file), {});
+  };
+  for (std::size_t index = 1; index <= std::variant_size_v<Request>; ++index) {
+    const auto type = static_cast<std::uint8_t>(index);
+    CAPTURE(index);
+    const Bytes request = seed(type), reply = seed(type | kReplyBit);
+    REQUIRE_FALSE(request.empty());
+    REQUIRE_FALSE(reply.empty());
+    CHECK(accepts_request(FrameHeader{0, type, 7}, BytesView(request).subspan(1)));
+    CHECK(accepts_reply(FrameHeader{0, static_cast<std::uint8_t>(type | kReplyBit), 7},
+                        BytesView(reply).subspan(1)));
+  }
 }
 
 TEST_CASE("Types have names") {
