@@ -25,7 +25,7 @@ Error invalid(std::string message) {
 
 // What is named like this is a PIN: everybody on the machine can read an argument.
 bool carries_pin(const boost::json::object& parameters) {
-  for (const char* name : {"pin", "soPin"})
+  for (const char* name : {"pin", "soPin", "oldPin", "newPin"})
     if (const auto* value = parameters.if_contains(name); value != nullptr && !value->is_null()) return true;
   return false;
 }
