@@ -178,7 +178,7 @@ TEST_CASE("the built-in policy asks a person, who sees what stands in it") {
     co_return Result<void>();
   });
   json::object parameters = certificate("root");
-  parameters["names"] = {"dns:a.example"};
+  parameters["names"] = boost::json::array{"dns:a.example"};
   CHECK(agent.outcome("IssueCertificate", parameters) == "ok");
   REQUIRE(asked.size() == 1);
   CHECK_THAT(asked[0].question, Catch::Contains("root"));
