@@ -1,4 +1,5 @@
 // Exported logs: written in steps, over crashes; and proofs of single records.
+#include <array>
 #include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
 #include <random>
@@ -106,7 +107,7 @@ TEST_CASE("a proof file verifies, and nothing that is changed in it does", "[log
   const auto key = checked_with_key().key;
   Random random(5);
   std::size_t tries = 0;
-  for (const std::uint64_t index : {0, 5, 63, 64, 76}) {
+  for (const std::uint64_t index : std::array<std::uint64_t, 5>{0, 5, 63, 64, 76}) {
     const std::string file = proof_file(proof_of(all, index)).value();
     const auto good = check_proof_file(file, key, std::nullopt);
     REQUIRE(good);
