@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -26,6 +27,7 @@
 #include "agent/daemon_setup.h"
 #include "agent/event_loop.h"
 #include "agent/hardening.h"
+#include "agent/ledger/ledger_files.h"
 #include "agent/logging.h"
 #include "agent/policy/accounts.h"
 #include "agent/service/service.h"
@@ -143,7 +145,18 @@ class Daemon {
     return settings;
   }
 
+  // Scouts take as long to begin as the agent itself: side by side with it, where there are keys to sign
+  // with.
+  awaitable<void> find_tokens_early() {
+    std::error_code unreadable;  // the ledger's opening says what is wrong with it
+    if (fs::exists(ledger_file(places_.state.path()), unreadable))
+      asio::co_spawn(
+          loop_, [this]() -> awaitable<void> { co_await tokens_->modules(); }, asio::detached);
+    co_await asio::post(loop_, asio::use_awaitable);  // they begin before the ledger is waited for
+  }
+
   awaitable<void> start() {
+    co_await find_tokens_early();
     co_await service_.start([this](Ledger* ledger) {
       budget_->set_ledger(ledger);
       sinks_.attach(*ledger);

@@ -80,6 +80,10 @@ void FairQueue::drop_if_empty(User& user, Lane& lane) {
   by_uid_.erase(owner);
 }
 
+bool FairQueue::next_has_errand() const {
+  return size_ > 0 && users_.front().lanes.front().waiting.front()->errand != nullptr;
+}
+
 bool FairQueue::wake_next() {
   if (size_ == 0) return false;
   User& next_user = users_.front();

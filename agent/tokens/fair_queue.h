@@ -55,6 +55,8 @@ class FairQueue {
   Errands take(std::size_t most, const std::function<bool(const Errand&)>& fits);
   // Whoever waits for it goes on, later, from the loop.
   static void finish(Errand& errand);
+  // Whether who is next has an errand that another call could do.
+  bool next_has_errand() const;
   // Wakes who is next; false if nobody waits. It runs later, from the loop.
   bool wake_next();
   void wake_all();

@@ -37,7 +37,7 @@ std::string_view cryptoki_call(const host::Request& request) {
 }
 
 HostConnection::HostConnection(const asio::any_io_executor& executor, FileDescriptor socket)
-    : socket_(executor, asio::local::stream_protocol(), socket.get()), buffer_(kFirstRead) {
+    : socket_(executor, asio::local::stream_protocol(), socket.get()), turns_(executor), buffer_(kFirstRead) {
   socket.release();
 }
 
@@ -71,14 +71,17 @@ asio::awaitable<bool> HostConnection::send(BytesView frame) {
   if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) co_return false;
   if (sent > 0) frame = frame.subspan(static_cast<std::size_t>(sent));
   boost::system::error_code failed;
+  sending_ = true;
   co_await asio::async_write(socket_, asio::buffer(frame.data(), frame.size()),
                              asio::redirect_error(asio::use_awaitable, failed));
+  sending_ = false;
+  turns_.wake_all();
   co_return !failed;
 }
 
 asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
-  const std::size_t index = request.index();
-  const std::uint32_t id = next_id_++;
+  while (sending_) co_await turns_.wait();
+  const std::uint32_t id = next_id_;
   {
     const auto frame = host::encode_request(id, request);
     if (!frame) {
@@ -89,20 +92,31 @@ asio::awaitable<HostAnswer> HostConnection::call(const host::Request& request) {
       fault.detail = frame.error().why;
       co_return fault;
     }
-    if (!co_await send(*frame)) co_return HostLost("the token host has ended");
+    ++next_id_;
+    if (!co_await send(*frame)) shut_down();  // the reply is not waited for in vain
   }
+  while (next_reply_ != id) co_await turns_.wait();
+  HostAnswer answer = co_await read_reply(id, request.index());
+  ++next_reply_;
+  turns_.wake_all();
+  co_return answer;
+}
 
-  filled_ = 0;
+asio::awaitable<HostAnswer> HostConnection::read_reply(std::uint32_t id, std::size_t request_index) {
   if (!co_await fill(host::kHeaderSize)) co_return HostLost("the token host has ended");
   const auto header = host::decode_header(BytesView(buffer_).first(host::kHeaderSize));
   if (!header) co_return HostLost("the token host wrote what is no frame: " + header.error().why);
   if (header->id != id) co_return HostLost("the token host answered another request");
   const std::size_t size = host::kHeaderSize + header->length;
-  if (filled_ < size && !co_await fill(size)) co_return HostLost("the token host has ended");
-  if (filled_ != size) co_return HostLost("the token host wrote more than one reply");
+  if (!co_await fill(size)) co_return HostLost("the token host has ended");
+  const bool last = next_id_ == id + 1;
+  if (last && filled_ != size) co_return HostLost("the token host wrote more than one reply");
   auto decoded = host::decode_reply(*header, BytesView(buffer_).subspan(host::kHeaderSize, header->length));
+  // What was read of the next reply stays.
+  std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(size), filled_ - size, buffer_.begin());
+  filled_ -= size;
   if (!decoded) co_return HostLost("the token host wrote what is no reply: " + decoded.error().why);
-  co_return to_answer(std::move(*decoded), index);
+  co_return to_answer(std::move(*decoded), request_index);
 }
 
 }  // namespace signet

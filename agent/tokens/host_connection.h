@@ -1,4 +1,4 @@
-// One connection to a token host: one PKCS#11 session, one request at a time.
+// One connection to a token host: one PKCS#11 session, whose requests are answered one after the other.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "agent/tokens/child_process.h"
+#include "agent/tokens/wait_list.h"
 #include "pkcs11/host_frame.h"
 
 namespace signet {
@@ -34,8 +35,9 @@ using HostAnswer = std::variant<host::Reply, host::Fault, HostLost>;
 // The Cryptoki call that a request is chiefly about.
 std::string_view cryptoki_call(const host::Request& request);
 
-// Frames over the socket. Not thread safe; calls must not overlap. The deadline is the caller's: shut_down()
-// from the same loop ends a call that is under way with HostLost.
+// Frames over the socket. Not thread safe. A call may begin while others are under way: its request is sent
+// at once, and its reply comes after theirs. The deadline is the caller's: shut_down() from the same loop
+// ends all calls that are under way with HostLost.
 class HostConnection {
  public:
   HostConnection(const boost::asio::any_io_executor& executor, FileDescriptor socket);
@@ -51,9 +53,12 @@ class HostConnection {
   // False: the host has ended.
   boost::asio::awaitable<bool> send(BytesView frame);
   boost::asio::awaitable<bool> fill(std::size_t size);
+  boost::asio::awaitable<HostAnswer> read_reply(std::uint32_t id, std::size_t request_index);
 
   boost::asio::local::stream_protocol::socket socket_;
-  std::uint32_t next_id_ = 1;
+  std::uint32_t next_id_ = 1, next_reply_ = 1;
+  bool sending_ = false;    // a frame that did not fit the socket's buffer
+  WaitList turns_;          // calls that wait to send, or for the replies before theirs
   Bytes buffer_;            // what was read; replies hold no secret
   std::size_t filled_ = 0;  // bytes of it that are valid
 };

@@ -80,32 +80,40 @@ CallLimit generate_limit(const Deadlines& deadlines) {
   return {deadlines.generate, std::chrono::milliseconds(0), true};
 }
 
-// A call under way; takes itself off the list however its coroutine ends.
+// A call under way; takes itself off the list however its coroutine ends. Its time begins when all calls
+// before it on its connection have ended.
 struct HostProcess::InFlight {
-  InFlight(HostProcess& host_in, HostConnection& connection_in, CallLimit limit)
-      : host(host_in),
-        connection(connection_in),
-        load(host_in.load_),
-        deadline(Clock::now() + limit.deadline),
-        last(deadline + limit.patience),
-        signing(limit.signing) {
+  InFlight(HostProcess& host_in, HostConnection& connection_in, CallLimit limit_in)
+      : host(host_in), connection(connection_in), load(host_in.load_), limit(limit_in) {
+    const bool follows = next_on_connection() != nullptr;
     host.in_flight_.push_back(this);
-    if (signing) ++load->signing;
-    host.watch(deadline);
+    if (limit.signing) ++load->signing;
+    if (!follows) begin();
   }
   ~InFlight() {
     std::erase(host.in_flight_, this);
-    if (signing) --load->signing;
+    if (limit.signing) --load->signing;
+    if (InFlight* next = next_on_connection(); next != nullptr && next->deadline == kNever) next->begin();
   }
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
+  void begin() {
+    deadline = Clock::now() + limit.deadline;
+    last = deadline + limit.patience;
+    host.watch(deadline);
+  }
+  InFlight* next_on_connection() const {
+    const auto same = [this](const InFlight* call) { return &call->connection == &connection; };
+    const auto found = std::ranges::find_if(host.in_flight_, same);
+    return found == host.in_flight_.end() ? nullptr : *found;
+  }
+
   HostProcess& host;
   HostConnection& connection;
   std::shared_ptr<ModuleLoad> load;
-  Clock::time_point deadline;
-  const Clock::time_point last;  // no patience goes beyond this
-  const bool signing;
+  const CallLimit limit;
+  Clock::time_point deadline = kNever, last = kNever;  // no patience goes beyond `last`
   bool expired = false;
 };
 
@@ -206,7 +214,7 @@ void HostProcess::check_deadlines() {
   InFlight* late = nullptr;
   auto next = kNever;
   for (InFlight* call : in_flight_) {
-    if (call->deadline <= now && !call->signing && load_->signing > 0 && now < call->last) {
+    if (call->deadline <= now && !call->limit.signing && load_->signing > 0 && now < call->last) {
       call->deadline = std::min(call->last, now + std::chrono::milliseconds(250));
     }
     if (call->deadline <= now) {

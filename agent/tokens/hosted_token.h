@@ -133,7 +133,7 @@ class HostedToken : public std::enable_shared_from_this<HostedToken> {
   using Attempt = std::variant<host::Reply, host::Fault, HostLost, Error, StaleLogin>;
   boost::asio::awaitable<Attempt> try_once(Use& use, Try& now);
   bool may_share(const Use& use) const;
-  std::shared_ptr<Ride> ride_for(const Use& use, const SessionPool& pool) const;
+  LeaseAsk lease_ask(const Use& use, const SessionPool& pool) const;
   boost::asio::awaitable<void> invite(const Use& use, SessionPool& pool, Company& company);
   boost::asio::awaitable<Result<host::Reply>> perform_to_the_end(Use& use, const FaultContext& about);
   // Does what the failure asks for; an Error if nothing is left to try.

@@ -67,9 +67,13 @@ bool HostedToken::may_share(const Use& use) const {
          !login_cache_;
 }
 
-std::shared_ptr<HostedToken::Ride> HostedToken::ride_for(const Use& use, const SessionPool& pool) const {
-  if (!use.rides || !pool.all_lent() || !may_share(use)) return nullptr;
-  return std::make_shared<Ride>(std::get<host::SignRequest>(use.request), use.gate);
+LeaseAsk HostedToken::lease_ask(const Use& use, const SessionPool& pool) const {
+  LeaseAsk ask;
+  ask.client = use.client;
+  ask.shares = use.rides && may_share(use);
+  if (ask.shares && pool.must_wait(true))
+    ask.errand = std::make_shared<Ride>(std::get<host::SignRequest>(use.request), use.gate);
+  return ask;
 }
 
 // Those that wait for a session to sign with the same key: one round trip for several signatures costs the
@@ -104,8 +108,9 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
     now.pool = std::get<std::shared_ptr<SessionPool>>(ready);
   }
   Company company;  // outlives the lease: the session's next call begins before those who rode along go on
-  const std::shared_ptr<Ride> ride = ride_for(use, *now.pool);
-  SessionPool::Leased leased = co_await now.pool->lease(use.client, ride);
+  LeaseAsk ask = lease_ask(use, *now.pool);
+  const auto ride = std::static_pointer_cast<Ride>(ask.errand);
+  SessionPool::Leased leased = co_await now.pool->lease(std::move(ask));
   now.epoch = epoch_;
   if (std::holds_alternative<ServedByAnother>(leased)) {
     use.rides = false;
@@ -128,6 +133,7 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
   co_await invite(use, *now.pool, company);
   std::optional<host::Request> shared;
   if (!company.rides.empty()) shared = company.request(std::get<host::SignRequest>(use.request));
+  lease.will_serve(1 + company.rides.size());
   HostAnswer answer =
       co_await lease.host().call(lease.connection(), shared ? *shared : use.request, use.limit);
   if (auto* reply = std::get_if<host::Reply>(&answer)) {

@@ -7,7 +7,9 @@ namespace signet {
 void ServiceTime::add(Clock::duration lasted) {
   const auto took =
       std::max(std::chrono::duration_cast<std::chrono::microseconds>(lasted), std::chrono::microseconds(1));
-  average_ = average_.count() == 0 ? took : average_ + (took - average_) / 8;
+  const bool first = average_.count() == 0;
+  average_ = first ? took : average_ + (took - average_) / 8;
+  least_ = first ? took : std::min(took, least_ + least_ / 64 + std::chrono::microseconds(1));
 }
 
 std::chrono::milliseconds retry_after(std::size_t waiting, std::size_t sessions,

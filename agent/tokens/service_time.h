@@ -14,9 +14,12 @@ class ServiceTime {
   void add(Clock::duration lasted);
   // Zero while nothing is known.
   std::chrono::microseconds average() const { return average_; }
+  // The least that one took of late: what it takes where nobody else wants the processor. Forgets a 64th with
+  // each. Zero while nothing is known.
+  std::chrono::microseconds least() const { return least_; }
 
  private:
-  std::chrono::microseconds average_{0};
+  std::chrono::microseconds average_{0}, least_{0};
 };
 
 inline constexpr std::chrono::milliseconds kLeastRetry{10}, kMostRetry{60000};

@@ -15,23 +15,24 @@ namespace {
 constexpr std::chrono::milliseconds kLocalStall(10);
 constexpr std::uint64_t kCkrSessionCount = 0xB1;  // PKCS #11 v2.40, 4.2
 
+bool hangs(const std::shared_ptr<PooledSession>& session) {
+  return ServiceTime::Clock::now() - session->since > kLocalStall;
+}
+
 }  // namespace
 
-SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::unique_ptr<HostConnection> connection)
-    : pool_(std::move(pool)), connection_(std::move(connection)) {}
+SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::shared_ptr<PooledSession> session)
+    : pool_(std::move(pool)), session_(std::move(session)) {
+  if (session_->calls++ == 0) session_->since = ServiceTime::Clock::now();
+  session_->turn = 1;
+}
 
 SessionLease::~SessionLease() {
-  if (!pool_) return;
-  const auto lasted = ServiceTime::Clock::now() - since_;
-  pool_->give_back(std::move(connection_), lasted / static_cast<std::int64_t>(served_));
+  if (pool_) pool_->give_back(session_, served_);
 }
 
 HostProcess& SessionLease::host() {
   return *pool_->host_;
-}
-
-void SessionLease::drop() {
-  connection_.reset();
 }
 
 SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostProcess> host,
@@ -42,6 +43,7 @@ SessionPool::SessionPool(asio::any_io_executor executor, std::shared_ptr<HostPro
       limits_(limits),
       most_(std::max<std::size_t>(limits.sessions, 1)),
       waiting_(executor),
+      stall_(executor),
       quiet_(executor) {
   host_->add_user();
 }
@@ -52,35 +54,107 @@ HostLost SessionPool::stopped() const {
 }
 
 // Closed: permits do not matter any more.
-asio::awaitable<SessionPool::Permit> SessionPool::take_permit(TokenClient client,
-                                                              std::shared_ptr<FairQueue::Errand> errand) {
-  if (lent_ >= most_) regrow();
-  grant();
-  if (!all_lent()) {
+asio::awaitable<SessionPool::Permit> SessionPool::take_permit(const LeaseAsk& ask) {
+  if (in_use() >= most_) regrow();
+  grant(1);
+  if (!must_wait(ask.shares)) {
     ++lent_;
     co_return Permit::Granted;
   }
-  // grant() has counted the permit for us.
-  const bool granted = co_await waiting_.wait(client, FairQueue::Clock::now() + limits_.patience, errand);
-  if (errand && errand->taken()) co_return Permit::NotNeeded;
+  watch_for_stall();
+  const bool granted =
+      co_await waiting_.wait(ask.client, FairQueue::Clock::now() + limits_.patience, ask.errand);
+  if (ask.errand && ask.errand->taken()) co_return Permit::NotNeeded;
   if (closed_) co_return Permit::Closed;
-  co_return granted ? Permit::Granted : Permit::Late;
+  if (!granted) co_return Permit::Late;
+  --granted_;  // grant() has counted the permit for us
+  co_return Permit::Granted;
 }
 
 FairQueue::Errands SessionPool::take_errands(const std::function<bool(const FairQueue::Errand&)>& fits) {
-  const std::size_t turn = shared_turn_size(waiting_.size(), useful(), service_time_.average());
+  const std::size_t turn = shared_turn_size(waiting_.size(), useful(true), service_time_.average());
   return turn > 1 ? waiting_.take(turn - 1, fits) : FairQueue::Errands();
 }
 
-// Unless none comes back: then those that are out hang, perhaps, and the others are used.
-std::size_t SessionPool::useful() const {
-  if (FairQueue::Clock::now() - last_back_ > kLocalStall) return most_;
-  static const std::size_t processors = std::thread::hardware_concurrency();
-  return useful_sessions(most_, processors, service_time_.average());
+// --- how many at a time ---
+
+bool SessionPool::is_quick() const {
+  const auto each = service_time_.least();
+  return each.count() != 0 && each < kLocalToken && service_time_.average() < kLocalStall;
 }
 
-void SessionPool::grant() {
-  while (!paused_ && !closed_ && lent_ < useful() && waiting_.wake_next()) ++lent_;
+std::size_t SessionPool::useful(bool shares) const {
+  if (!is_quick()) return most_;
+  static const std::size_t processors = std::thread::hardware_concurrency();
+  const auto each = service_time_.least();
+  return shares ? useful_shared_sessions(most_, processors, each) : useful_sessions(most_, processors, each);
+}
+
+// For calls that have one alone. A quick token's session that does not come back hangs, perhaps: another one
+// is used in its place.
+std::size_t SessionPool::free_sessions(bool shares) const {
+  const std::size_t most = useful(shares), all = in_use();
+  const auto hung = is_quick() ? static_cast<std::size_t>(std::ranges::count_if(busy_, hangs)) : 0;
+  return std::min(most - std::min(most, all - hung), most_ - std::min(most_, all));
+}
+
+// Whether one more of `waiting` calls can have a session, alone or behind another call. Calls that can share
+// a turn follow one when they are as many as it has signatures: else each would follow alone.
+bool SessionPool::has_room(bool shares, std::size_t waiting) const {
+  const std::size_t free = free_sessions(shares);
+  if (granted_ < free) return true;
+  if (!is_quick()) return false;
+  const auto can_be_followed = [&](const std::shared_ptr<PooledSession>& session) {
+    return session->calls == 1 && !session->dropped && (!shares || session->turn <= waiting) &&
+           !hangs(session);
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(busy_, can_be_followed)) > granted_ - free;
+}
+
+bool SessionPool::must_wait(bool shares) const {
+  return paused_ || waiting_.size() > 0 || !has_room(shares, waiting_.size() + 1);
+}
+
+void SessionPool::grant(std::size_t arriving) {
+  while (!paused_ && !closed_ && waiting_.size() > 0 &&
+         has_room(waiting_.next_has_errand(), waiting_.size() + arriving)) {
+    waiting_.wake_next();
+    ++lent_;
+    ++granted_;
+  }
+}
+
+// For whoever has a permit; null: a new one is to be opened.
+std::shared_ptr<PooledSession> SessionPool::choose(bool shares) {
+  if (free_sessions(shares) == 0) {
+    if (auto session = follow()) return session;
+  }
+  if (idle_.empty()) return nullptr;
+  busy_.push_back(std::move(idle_.back()));
+  idle_.pop_back();
+  return busy_.back();
+}
+
+// The session with the fewest calls.
+std::shared_ptr<PooledSession> SessionPool::follow() {
+  std::shared_ptr<PooledSession> best;
+  for (const std::shared_ptr<PooledSession>& session : busy_)
+    if (!session->dropped && !hangs(session) && (!best || session->calls < best->calls)) best = session;
+  return best;
+}
+
+// Those that wait for sessions which hang go on with others, also if nothing else happens.
+void SessionPool::watch_for_stall() {
+  if (watching_ || !is_quick()) return;
+  watching_ = true;
+  stall_.expires_after(kLocalStall);
+  stall_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
+    const auto self = weak.lock();
+    if (cancelled || !self) return;
+    self->watching_ = false;
+    self->grant();
+    if (self->waiting_.size() > 0) self->watch_for_stall();
+  });
 }
 
 void SessionPool::regrow() {
@@ -103,20 +177,22 @@ void SessionPool::release_permit() {
   if (lent_ == 0) quiet_.wake_all();
 }
 
-void SessionPool::give_back(std::unique_ptr<HostConnection> connection, ServiceTime::Clock::duration each) {
-  service_time_.add(each);
-  last_back_ = FairQueue::Clock::now();
-  if (connection && usable()) idle_.push_back(std::move(connection));
+void SessionPool::give_back(const std::shared_ptr<PooledSession>& session, std::size_t served) {
+  const auto now = ServiceTime::Clock::now();
+  service_time_.add((now - std::exchange(session->since, now)) / static_cast<std::int64_t>(served));
+  if (--session->calls == 0) {
+    if (!session->dropped && usable()) idle_.push_back(session);
+    std::erase(busy_, session);
+  }
   release_permit();
 }
 
-asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client,
-                                                        std::shared_ptr<FairQueue::Errand> errand) {
+asio::awaitable<SessionPool::Leased> SessionPool::lease(LeaseAsk ask) {
   const auto self = shared_from_this();
   if (!usable()) co_return stopped();
   if (waiting_.size() >= limits_.waiting) co_return busy(false);
   for (;;) {
-    const Permit permit = co_await take_permit(client, errand);
+    const Permit permit = co_await take_permit(ask);
     if (permit == Permit::NotNeeded) co_return ServedByAnother();
     if (permit == Permit::Closed) co_return stopped();
     if (permit == Permit::Late) co_return busy(true);
@@ -124,16 +200,13 @@ asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client,
       release_permit();
       co_return stopped();
     }
-    if (!idle_.empty()) {
-      auto connection = std::move(idle_.back());
-      idle_.pop_back();
-      co_return SessionLease(self, std::move(connection));
-    }
+    if (auto session = choose(ask.shares)) co_return SessionLease(self, std::move(session));
     ++opening_;
     Opened opened = co_await open();
     --opening_;
     if (auto* connection = std::get_if<std::unique_ptr<HostConnection>>(&opened)) {
-      co_return SessionLease(self, std::move(*connection));
+      busy_.push_back(std::make_shared<PooledSession>(std::move(*connection)));
+      co_return SessionLease(self, busy_.back());
     }
     auto* fault = std::get_if<host::Fault>(&opened);
     const bool again = fault != nullptr && learn_from(*fault);
@@ -147,9 +220,7 @@ asio::awaitable<SessionPool::Leased> SessionPool::lease(TokenClient client,
 // CKR_SESSION_COUNT tells how many sessions there can be: those that there are. False if there are none.
 bool SessionPool::learn_from(const host::Fault& fault) {
   if (fault.kind != host::FaultKind::Cryptoki || fault.ckr != kCkrSessionCount) return false;
-  // Every permit beside ours that is not busy opening holds a session.
-  const std::size_t others = lent_ - 1 - std::min(opening_, lent_ - 1);
-  const std::size_t alive = others + idle_.size();
+  const std::size_t alive = busy_.size() + idle_.size();
   if (alive == 0) return false;
   most_ = std::min(most_, alive);
   regrow_at_ = FairQueue::Clock::now() + kRegrowPause;

@@ -1,8 +1,11 @@
-// The sessions of one token in one running host, lent one at a time, to all clients in turn.
+// The sessions of one token in one running host, lent to all clients in turn. A session is for one call at a
+// time; of a token that is quick it takes the next one before that has ended (follow()), so that its host
+// finds more to do without being woken.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -20,27 +23,40 @@ namespace signet {
 
 class SessionPool;
 
+// A session of a pool.
+struct PooledSession {
+  explicit PooledSession(std::unique_ptr<HostConnection> connection_in)
+      : connection(std::move(connection_in)) {}
+
+  std::unique_ptr<HostConnection> connection;
+  std::size_t calls = 0;  // that hold it
+  std::size_t turn = 1;   // signatures of the one that came last
+  bool dropped = false;
+  ServiceTime::Clock::time_point since{};  // when the call began that it serves now
+};
+
 // A session on loan; goes back with its destructor. Keeps its pool and its host alive.
 class SessionLease {
  public:
-  SessionLease(std::shared_ptr<SessionPool> pool, std::unique_ptr<HostConnection> connection);
+  SessionLease(std::shared_ptr<SessionPool> pool, std::shared_ptr<PooledSession> session);
   ~SessionLease();
   SessionLease(SessionLease&&) noexcept = default;
   SessionLease& operator=(SessionLease&&) = delete;
   SessionLease(const SessionLease&) = delete;
   SessionLease& operator=(const SessionLease&) = delete;
 
-  HostConnection& connection() { return *connection_; }
+  HostConnection& connection() { return *session_->connection; }
   HostProcess& host();
-  // Closes the session instead of giving it back: the next one who needs it opens a new one.
-  void drop();
-  // It did so many signatures, not one.
+  // Nobody else gets the session: it is closed when the last call that holds it has ended.
+  void drop() { session_->dropped = true; }
+  // It is about to do so many signatures, not one.
+  void will_serve(std::size_t count) { session_->turn = count; }
+  // It did so many.
   void served(std::size_t count) { served_ = count; }
 
  private:
   std::shared_ptr<SessionPool> pool_;
-  std::unique_ptr<HostConnection> connection_;
-  ServiceTime::Clock::time_point since_ = ServiceTime::Clock::now();
+  std::shared_ptr<PooledSession> session_;
   std::size_t served_ = 1;
 };
 
@@ -63,6 +79,13 @@ struct PoolLimits {
 // else used its sessions may have left.
 inline constexpr std::chrono::seconds kRegrowPause(60);
 
+// Who wants a session.
+struct LeaseAsk {
+  TokenClient client{};
+  bool shares = false;                          // its signature may be made along with another call's
+  std::shared_ptr<FairQueue::Errand> errand{};  // that signature; only if it `shares` and must_wait()
+};
+
 // Runs on one event loop; not thread safe.
 class SessionPool : public std::enable_shared_from_this<SessionPool> {
  public:
@@ -74,10 +97,9 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   SessionPool& operator=(const SessionPool&) = delete;
 
   using Leased = std::variant<SessionLease, host::Fault, HostLost, PoolBusy, ServedByAnother>;
-  // An idle session, a new one, or the next that comes back when it is the client's turn (fair_queue.h).
+  // An idle session, a new one, or the next that can be had when it is the client's turn (fair_queue.h).
   // ServedByAnother only if there is an errand.
-  boost::asio::awaitable<Leased> lease(TokenClient client = {},
-                                       std::shared_ptr<FairQueue::Errand> errand = {});
+  boost::asio::awaitable<Leased> lease(LeaseAsk ask = {});
   // For a call that holds a lease: what it can do along with its own for those that wait (turn_size.h).
   FairQueue::Errands take_errands(const std::function<bool(const FairQueue::Errand&)>& fits);
 
@@ -92,10 +114,11 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   bool single_session() const { return single_session_; }
   std::size_t most() const { return most_; }
   std::size_t idle() const { return idle_.size(); }
+  // Calls that hold a session, or are about to.
   std::size_t lent() const { return lent_; }
   std::size_t waiting() const { return waiting_.size(); }
-  // Who wants one waits.
-  bool all_lent() const { return paused_ || lent_ >= useful() || waiting_.size() > 0; }
+  // Whether who asks now is in for a wait.
+  bool must_wait(bool shares) const;
   // How long a signature holds a session on average, as it goes now.
   std::chrono::microseconds service_time() const { return service_time_.average(); }
   // What the host said of the token's slot when the newest session was opened.
@@ -108,14 +131,21 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   using Opened = std::variant<std::unique_ptr<HostConnection>, host::Fault, HostLost>;
   boost::asio::awaitable<Opened> open();
   enum class Permit { Granted, Late, Closed, NotNeeded };
-  boost::asio::awaitable<Permit> take_permit(TokenClient client, std::shared_ptr<FairQueue::Errand> errand);
-  std::size_t useful() const;
+  boost::asio::awaitable<Permit> take_permit(const LeaseAsk& ask);
+  bool is_quick() const;
+  std::size_t useful(bool shares) const;
+  std::size_t in_use() const { return busy_.size() + opening_; }
+  std::size_t free_sessions(bool shares) const;
+  bool has_room(bool shares, std::size_t waiting) const;
+  std::shared_ptr<PooledSession> choose(bool shares);
+  std::shared_ptr<PooledSession> follow();
+  void watch_for_stall();
   void regrow();
   PoolBusy busy(bool late) const;
   bool learn_from(const host::Fault& fault);
-  void give_back(std::unique_ptr<HostConnection> connection, ServiceTime::Clock::duration each);
+  void give_back(const std::shared_ptr<PooledSession>& session, std::size_t served);
   void release_permit();
-  void grant();
+  void grant(std::size_t arriving = 0);
   HostLost stopped() const;
 
   boost::asio::any_io_executor executor_;
@@ -125,12 +155,15 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   std::size_t most_;  // of limits_.sessions, as far as is known now
   FairQueue::Clock::time_point regrow_at_{};
   ServiceTime service_time_;
-  FairQueue::Clock::time_point last_back_{};  // a session
-  // A permit is the right to hold one session; lent_ of most_ are out.
+  // A permit is the right to have a session, alone or behind another call; lent_ are out.
   std::size_t lent_ = 0;
+  std::size_t granted_ = 0;  // of them, by those that were woken for it and have not run yet
   std::size_t opening_ = 0;
-  std::vector<std::unique_ptr<HostConnection>> idle_;  // the one used last is used next: its caches are warm
+  std::vector<std::shared_ptr<PooledSession>> busy_;
+  std::vector<std::shared_ptr<PooledSession>> idle_;  // the one used last is used next: its caches are warm
   FairQueue waiting_;
+  boost::asio::steady_timer stall_;
+  bool watching_ = false;
   WaitList quiet_;
   bool paused_ = false, closed_ = false, single_session_ = false;
   host::SlotDescription slot_;

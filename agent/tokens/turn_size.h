@@ -16,10 +16,17 @@ std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::micro
 
 // A token that is faster is a program on this machine, limited by its processors.
 inline constexpr std::chrono::microseconds kLocalToken{500};
+// What a signature costs besides its token: the agent, the ledger, the client (measured, docs/performance.md:
+// 50 to 80), and the way to the token and back.
+inline constexpr std::chrono::microseconds kBesideToken{100};
 
-// How many of `sessions` are used at a time. More than processors would only have the threads of such a token
-// take turns, where calls that wait can share one. Two at least: one call that hangs does not hold up all.
+// How many of `sessions` are used at a time; `each` is zero if it is not known. More than processors would
+// only have the threads of a local token take turns.
 std::size_t useful_sessions(std::size_t sessions, std::size_t processors, std::chrono::microseconds each);
+// The same for calls that can share a round trip while they wait: of the processors of a local token's
+// machine, only its own part.
+std::size_t useful_shared_sessions(std::size_t sessions, std::size_t processors,
+                                   std::chrono::microseconds each);
 
 // Of a call that has got one of `sessions` while `waiting` others still wait for one: its own and theirs,
 // shared out so that the other sessions, when they come back, find as much to do.
