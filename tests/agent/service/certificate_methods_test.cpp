@@ -46,8 +46,9 @@ std::vector<json::object> newest(AgentUnderTest& agent, std::int64_t count) {
   std::vector<json::object> bodies;
   for (const auto& record : page->at("records").as_array()) {
     auto statement = json::parse(record.at("statement").as_string()).as_object();
-    statement["body"].as_object()["kind of record"] = statement.at("kind");
-    bodies.insert(bodies.begin(), statement.at("body").as_object());
+    json::object body = statement.at("body").as_object();
+    body["kind of record"] = statement.at("kind");
+    bodies.insert(bodies.begin(), std::move(body));
   }
   return bodies;
 }

@@ -29,6 +29,10 @@ struct Received {
     const std::lock_guard lock(mutex);
     return records;
   }
+  std::vector<std::string> notes() {
+    const std::lock_guard lock(mutex);
+    return checkpoints;
+  }
   void fail(bool now) {
     const std::lock_guard lock(mutex);
     fails = now;
@@ -196,8 +200,8 @@ TEST_CASE("the newest checkpoint reaches a sink behind its records", "[sinks]") 
   bench.pump->push_checkpoint("old");
   bench.pump->push_checkpoint("new");
   bench.received->fail(false);
-  REQUIRE(bench.until([&] { return !bench.received->checkpoints.empty() && bench.pump->idle(); }));
-  CHECK(bench.received->checkpoints == std::vector<std::string>{"new"});
+  REQUIRE(bench.until([&] { return !bench.received->notes().empty() && bench.pump->idle(); }));
+  CHECK(bench.received->notes() == std::vector<std::string>{"new"});
   CHECK(bench.received->all() == upto(3));
 }
 
