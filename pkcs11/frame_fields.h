@@ -265,6 +265,7 @@ void describe(C& c, M& m) {
   c.field(m.signature);
   c.field(m.fresh_handle);
   c.field(m.logged_in_again);
+  c.field(m.processor_us);
   c.list(m.further);
 }
 template <typename C, Is<GenerateRequest> M>

@@ -183,6 +183,9 @@ struct SignReply {
   Bytes signature;               // raw, as the token gave it
   bool fresh_handle = false;     // first use of a newly found key handle in this session: verify it
   bool logged_in_again = false;  // the kept PIN was sent (and accepted) once more
+  // Of the host's thread, for all of them: tells a token that is a program on this machine from one that is
+  // waited for.
+  std::uint32_t processor_us = 0;
   // Of the further inputs, up to the first one that failed: what is missing is asked for again, and gets its
   // fault then.
   std::vector<Bytes> further{};

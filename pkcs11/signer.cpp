@@ -1,5 +1,7 @@
 #include "pkcs11/signer.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -9,6 +11,14 @@ namespace signet::host {
 namespace {
 
 constexpr std::size_t kMaxSignature = 1024;  // RSA-4096: 512 bytes
+
+// That this thread has had.
+std::uint64_t processor_us() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec) / 1'000;
+}
 
 struct SignMechanism {
   CK_RSA_PKCS_PSS_PARAMS pss{CKM_SHA256, CKG_MGF1_SHA256, 32};
@@ -152,8 +162,11 @@ auto Signer::persistently(Work work) -> decltype(work()) {
 HostResult<SignReply> Signer::sign(const SignRequest& request) {
   if (request.further.size() > kMostFurtherInputs)
     return make_fault(FaultKind::Protocol, "A request has too many inputs.");
+  const std::uint64_t begun = processor_us();
   auto reply = persistently([&] { return sign_once(request); });
-  if (reply) sign_further(request, *reply);
+  if (!reply) return reply;
+  sign_further(request, *reply);
+  reply->processor_us = static_cast<std::uint32_t>(processor_us() - begun);
   return reply;
 }
 

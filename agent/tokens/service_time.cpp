@@ -12,6 +12,10 @@ void ServiceTime::add(Clock::duration lasted) {
   least_ = first ? took : std::min(took, least_ + least_ / 64 + std::chrono::microseconds(1));
 }
 
+void ServiceTime::add_processor(std::chrono::microseconds took) {
+  processor_ = processor_.count() == 0 ? took : processor_ + (took - processor_) / 8;
+}
+
 std::chrono::milliseconds retry_after(std::size_t waiting, std::size_t sessions,
                                       std::chrono::microseconds each) {
   if (each.count() == 0) return kUnknownRetry;

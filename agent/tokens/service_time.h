@@ -12,14 +12,18 @@ class ServiceTime {
   using Clock = std::chrono::steady_clock;
 
   void add(Clock::duration lasted);
+  // Of the processor's time it took so much.
+  void add_processor(std::chrono::microseconds took);
   // Zero while nothing is known.
   std::chrono::microseconds average() const { return average_; }
   // The least that one took of late: what it takes where nobody else wants the processor. Forgets a 64th with
   // each. Zero while nothing is known.
   std::chrono::microseconds least() const { return least_; }
+  // A moving average, too.
+  std::chrono::microseconds processor() const { return processor_; }
 
  private:
-  std::chrono::microseconds average_{0}, least_{0};
+  std::chrono::microseconds average_{0}, least_{0}, processor_{0};
 };
 
 inline constexpr std::chrono::milliseconds kLeastRetry{10}, kMostRetry{60000};

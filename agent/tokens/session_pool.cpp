@@ -11,12 +11,12 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Twenty signatures of a token that is fast enough to be used by few sessions only.
-constexpr std::chrono::milliseconds kLocalStall(10);
+// Some longest turns of a token that is quick enough to be used by few sessions only.
+constexpr std::chrono::milliseconds kStall(20);
 constexpr std::uint64_t kCkrSessionCount = 0xB1;  // PKCS #11 v2.40, 4.2
 
 bool hangs(const std::shared_ptr<PooledSession>& session) {
-  return ServiceTime::Clock::now() - session->since > kLocalStall;
+  return ServiceTime::Clock::now() - session->since > kStall;
 }
 
 }  // namespace
@@ -25,6 +25,11 @@ SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::shared_ptr<Po
     : pool_(std::move(pool)), session_(std::move(session)) {
   if (session_->calls++ == 0) session_->since = ServiceTime::Clock::now();
   session_->turn = 1;
+}
+
+void SessionLease::served(std::size_t count, std::chrono::microseconds processor) {
+  served_ = count;
+  pool_->service_time_.add_processor(processor / static_cast<std::int64_t>(count));
 }
 
 SessionLease::~SessionLease() {
@@ -79,15 +84,14 @@ FairQueue::Errands SessionPool::take_errands(const std::function<bool(const Fair
 // --- how many at a time ---
 
 bool SessionPool::is_quick() const {
-  const auto each = service_time_.least();
-  return each.count() != 0 && each < kLocalToken && service_time_.average() < kLocalStall;
+  return is_quick_work(service_time_.least(), service_time_.processor()) && service_time_.average() < kStall;
 }
 
 std::size_t SessionPool::useful(bool shares) const {
   if (!is_quick()) return most_;
   static const std::size_t processors = std::thread::hardware_concurrency();
-  const auto each = service_time_.least();
-  return shares ? useful_shared_sessions(most_, processors, each) : useful_sessions(most_, processors, each);
+  return shares ? useful_shared_sessions(most_, processors, service_time_.least())
+                : useful_sessions(most_, processors);
 }
 
 // For calls that have one alone. A quick token's session that does not come back hangs, perhaps: another one
@@ -147,7 +151,7 @@ std::shared_ptr<PooledSession> SessionPool::follow() {
 void SessionPool::watch_for_stall() {
   if (watching_ || !is_quick()) return;
   watching_ = true;
-  stall_.expires_after(kLocalStall);
+  stall_.expires_after(kStall);
   stall_.async_wait([weak = weak_from_this()](boost::system::error_code cancelled) {
     const auto self = weak.lock();
     if (cancelled || !self) return;

@@ -51,8 +51,8 @@ class SessionLease {
   void drop() { session_->dropped = true; }
   // It is about to do so many signatures, not one.
   void will_serve(std::size_t count) { session_->turn = count; }
-  // It did so many.
-  void served(std::size_t count) { served_ = count; }
+  // It did so many, with so much of a processor's time.
+  void served(std::size_t count, std::chrono::microseconds processor);
 
  private:
   std::shared_ptr<SessionPool> pool_;

@@ -10,10 +10,6 @@ std::size_t most_in_time(std::chrono::microseconds each) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(kLongestTurn / each), 1, kMostInTurn);
 }
 
-bool is_local(std::chrono::microseconds each) {
-  return each.count() != 0 && each < kLocalToken;
-}
-
 std::size_t share(std::size_t of, std::size_t among) {
   return (of + among - 1) / among;
 }
@@ -27,13 +23,16 @@ std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::micro
   return std::min({share(left, shares), most_in_time(each), left});
 }
 
-std::size_t useful_sessions(std::size_t sessions, std::size_t processors, std::chrono::microseconds each) {
-  return is_local(each) ? std::min(sessions, std::max<std::size_t>(processors, 2)) : sessions;
+bool is_quick_work(std::chrono::microseconds least, std::chrono::microseconds processor) {
+  return least.count() != 0 && least < kQuickToken && 2 * processor >= least;
+}
+
+std::size_t useful_sessions(std::size_t sessions, std::size_t processors) {
+  return std::min(sessions, std::max<std::size_t>(processors, 2));
 }
 
 std::size_t useful_shared_sessions(std::size_t sessions, std::size_t processors,
                                    std::chrono::microseconds each) {
-  if (!is_local(each)) return sessions;
   const auto whole = static_cast<std::size_t>((each + kBesideToken).count());
   const std::size_t part = (processors * static_cast<std::size_t>(each.count()) + whole - 1) / whole;
   return std::min(sessions, std::max<std::size_t>(part, 1));

@@ -14,17 +14,21 @@ inline constexpr std::size_t kMostInTurn = 16;
 // known).
 std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::microseconds each);
 
-// A token that is faster is a program on this machine, limited by its processors.
-inline constexpr std::chrono::microseconds kLocalToken{500};
-// What a signature costs besides its token: the agent, the ledger, the client (measured, docs/performance.md:
-// 50 to 80), and the way to the token and back.
+// Whether a token is quick work of this machine: a program (SoftHSM). `least` is what a signature takes where
+// nobody else wants the processor, `processor` the part of it that a thread of the host computes: an HSM
+// across a network, a card, a TPM are waited for. Zero: not known.
+inline constexpr std::chrono::microseconds kQuickToken{1000};
+bool is_quick_work(std::chrono::microseconds least, std::chrono::microseconds processor);
+
+// What a signature costs besides such a token: the agent, the ledger, the client (measured,
+// docs/performance.md: 50 to 80), and the way to the token and back.
 inline constexpr std::chrono::microseconds kBesideToken{100};
 
-// How many of `sessions` are used at a time; `each` is zero if it is not known. More than processors would
-// only have the threads of a local token take turns.
-std::size_t useful_sessions(std::size_t sessions, std::size_t processors, std::chrono::microseconds each);
-// The same for calls that can share a round trip while they wait: of the processors of a local token's
-// machine, only its own part.
+// How many of such a token's `sessions` are used at a time. More than processors would only have its threads
+// take turns. Two at least: one call that hangs does not hold up all.
+std::size_t useful_sessions(std::size_t sessions, std::size_t processors);
+// The same for calls that can share a round trip while they wait: of the processors only the token's own
+// part.
 std::size_t useful_shared_sessions(std::size_t sessions, std::size_t processors,
                                    std::chrono::microseconds each);
 

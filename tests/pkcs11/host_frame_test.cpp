@@ -80,7 +80,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(LoginReply{true});
   all.emplace_back(FindKeyReply{full_key()});
   all.emplace_back(FindObjectsReply{{full_key(), KeyObject{}}, 3});
-  all.emplace_back(SignReply{{1, 2, 3}, true, true, {{4, 5}, {}}});
+  all.emplace_back(SignReply{{1, 2, 3}, true, true, 61, {{4, 5}, {}}});
   all.emplace_back(GenerateReply{full_key()});
   all.emplace_back(DestroyKeyReply{});
   all.emplace_back(InitTokenReply{full_slot()});
