@@ -1,5 +1,6 @@
 #include "protocol/frame_json.h"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
 #include <cmath>
@@ -17,6 +18,9 @@ namespace {
 
 namespace json = boost::json;
 
+// What the parser's deepest frame takes, and what that calls: Boost.JSON unescapes in 4 KiB of it.
+constexpr std::size_t kDeepestFrame = 8 * 1024;
+
 // Builds the value while the parser walks the text, so that a second key of one name is seen when it comes.
 class FrameHandler {
  public:
@@ -31,6 +35,8 @@ class FrameHandler {
   }
 
   const std::optional<std::string>& duplicate_key() const { return duplicate_key_; }
+  // The deepest of the parser's stack frames that had a string of the text.
+  const char* deepest() const { return deepest_; }
   json::value take() { return std::move(root_); }
 
   bool on_document_begin(json::error_code&) { return true; }
@@ -78,6 +84,7 @@ class FrameHandler {
     return false;
   }
   bool append(json::string_view part) {
+    deepest_ = std::min(deepest_, static_cast<const char*>(__builtin_frame_address(0)));
     text_.append(part);
     return true;
   }
@@ -110,6 +117,7 @@ class FrameHandler {
   json::value root_;
   std::vector<Level> open_;
   std::optional<std::string> duplicate_key_;
+  const char* deepest_ = static_cast<const char*>(__builtin_frame_address(0));
 };
 
 Error no_json(std::string_view what, std::size_t offset) {
@@ -133,12 +141,14 @@ Error parse_error(const json::error_code& ec, const FrameHandler& handler, std::
           {{"parameter", key}}};
 }
 
-[[gnu::noinline]] Result<json::value> parse(std::string_view text, json::storage_ptr storage) {
+[[gnu::noinline]] Result<json::value> parse(std::string_view text, json::storage_ptr storage,
+                                            const char*& deepest) {
   json::parse_options options;
   options.max_depth = kMaxFrameDepth;
   json::basic_parser<FrameHandler> parser(options, std::move(storage));
   json::error_code ec;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
+  deepest = parser.handler().deepest();
   if (ec) return parse_error(ec, parser.handler(), used);
   if (used < text.size()) return no_json("more bytes after its end", used);
   return parser.handler().take();
@@ -148,8 +158,10 @@ Error parse_error(const json::error_code& ec, const FrameHandler& handler, std::
 
 Result<json::value> parse_frame_json(std::string_view text, json::storage_ptr storage) {
   const bool secret = *storage == *make_secret_storage();
-  Result<json::value> result = parse(text, std::move(storage));
-  if (secret) wipe_dead_stack();
+  const char* const here = static_cast<const char*>(__builtin_frame_address(0));
+  const char* deepest = here;
+  Result<json::value> result = parse(text, std::move(storage), deepest);
+  if (secret) wipe_dead_stack(static_cast<std::size_t>(here - deepest) + kDeepestFrame);
   return result;
 }
 

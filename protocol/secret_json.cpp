@@ -1,6 +1,7 @@
 #include "protocol/secret_json.h"
 
-#include <array>
+#include <alloca.h>
+
 #include <boost/json/memory_resource.hpp>
 #include <memory>
 #include <new>
@@ -47,9 +48,8 @@ Result<std::optional<Secret>> secret_member(const boost::json::object& parameter
   return std::optional<Secret>(to_secret(value->get_string()));
 }
 
-[[gnu::noinline]] void wipe_dead_stack() noexcept {
-  std::array<char, 32 * 1024> dead;  // as deep as Boost.JSON's parser goes
-  wipe_memory(dead.data(), dead.size());
+[[gnu::noinline]] void wipe_dead_stack(std::size_t depth) noexcept {
+  wipe_memory(::alloca(depth), depth);
 }
 
 }  // namespace signet

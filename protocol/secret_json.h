@@ -52,7 +52,8 @@ Secret to_secret(const boost::json::string& text);
 Result<std::optional<Secret>> secret_member(const boost::json::object& parameters, std::string_view name);
 
 // Overwrites the part of the stack that functions which have returned left behind (Boost.JSON unescapes
-// strings in a buffer on the stack). Call it after parsing what may hold a secret.
-void wipe_dead_stack() noexcept;
+// strings in a buffer on the stack, and holds short ones there), `depth` bytes of it; by default as deep as
+// its parser goes. Call it after parsing what may hold a secret.
+void wipe_dead_stack(std::size_t depth = 32 * 1024) noexcept;
 
 }  // namespace signet

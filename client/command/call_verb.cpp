@@ -23,9 +23,9 @@ Error invalid(std::string message) {
   return {ErrorName::InvalidParameter, std::move(message), {{"parameter", "JSON"}}};
 }
 
-// What is named like this is a PIN: everybody on the machine can read an argument.
-bool carries_pin(const boost::json::object& parameters) {
-  for (const char* name : {"pin", "soPin", "oldPin", "newPin"})
+// A PIN, or a CI job's token: everybody on the machine can read an argument.
+bool carries_secret(const boost::json::object& parameters) {
+  for (const char* name : {"pin", "soPin", "oldPin", "newPin", "identity"})
     if (const auto* value = parameters.if_contains(name); value != nullptr && !value->is_null()) return true;
   return false;
 }
@@ -53,9 +53,10 @@ Result<boost::json::object> read_parameters(const CallArguments& arguments) {
     return parameters;
   }
   auto parameters = parse_parameters(arguments.parameters);
-  if (parameters && carries_pin(*parameters))
+  if (parameters && carries_secret(*parameters))
     return invalid(
-        "A PIN on the command line can be read by others. Give \"-\" and the JSON on standard input.");
+        "A PIN or an identity token on the command line can be read by others. Give \"-\" and the JSON on "
+        "standard input.");
   return parameters;
 }
 

@@ -309,7 +309,7 @@ class Call(CommandTest):
 
     def test_a_pin_comes_on_standard_input_only(self):
         agent = self.agent(UnlockToken={"ok": True})
-        for name in ("pin", "soPin", "oldPin", "newPin"):
+        for name in ("pin", "soPin", "oldPin", "newPin", "identity"):
             self.run_signet("call", "UnlockToken", json.dumps({"token": "t", name: "1"}), code=10)
         self.assertIn("standard input", self.stderr)
         self.assertEqual(agent.calls, [])
