@@ -138,7 +138,7 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
       co_await lease.host().call(lease.connection(), shared ? *shared : use.request, use.limit);
   if (auto* reply = std::get_if<host::Reply>(&answer)) {
     if (auto* made = std::get_if<host::SignReply>(reply)) {
-      lease.served(1 + made->further.size(), std::chrono::microseconds(made->processor_us));
+      lease.made(1 + made->further.size(), std::chrono::microseconds(made->processor_us));
       company.share(*made);
     }
     co_return std::move(*reply);

@@ -4,16 +4,28 @@
 
 namespace signet {
 
-void ServiceTime::add(Clock::duration lasted) {
-  const auto took =
-      std::max(std::chrono::duration_cast<std::chrono::microseconds>(lasted), std::chrono::microseconds(1));
-  const bool first = average_.count() == 0;
-  average_ = first ? took : average_ + (took - average_) / 8;
-  least_ = first ? took : std::min(took, least_ + least_ / 64 + std::chrono::microseconds(1));
+namespace {
+
+std::chrono::microseconds moved(std::chrono::microseconds average, std::chrono::microseconds took) {
+  return average.count() == 0 ? took : average + (took - average) / 8;
 }
 
-void ServiceTime::add_processor(std::chrono::microseconds took) {
-  processor_ = processor_.count() == 0 ? took : processor_ + (took - processor_) / 8;
+std::chrono::microseconds whole(ServiceTime::Clock::duration lasted) {
+  return std::max(std::chrono::duration_cast<std::chrono::microseconds>(lasted),
+                  std::chrono::microseconds(1));
+}
+
+}  // namespace
+
+void ServiceTime::add(Clock::duration lasted) {
+  average_ = moved(average_, whole(lasted));
+}
+
+void ServiceTime::add_signature(Clock::duration lasted, std::chrono::microseconds processor) {
+  add(lasted);
+  const auto took = whole(lasted);
+  least_ = least_.count() == 0 ? took : std::min(took, least_ + least_ / 64 + std::chrono::microseconds(1));
+  processor_ = moved(processor_, processor);
 }
 
 std::chrono::milliseconds retry_after(std::size_t waiting, std::size_t sessions,

@@ -12,14 +12,15 @@ class ServiceTime {
   using Clock = std::chrono::steady_clock;
 
   void add(Clock::duration lasted);
-  // Of the processor's time it took so much.
-  void add_processor(std::chrono::microseconds took);
+  // A signature, which took so much of a processor's time. Other calls say nothing of what one takes: what a
+  // host has cached it answers at once.
+  void add_signature(Clock::duration lasted, std::chrono::microseconds processor);
   // Zero while nothing is known.
   std::chrono::microseconds average() const { return average_; }
-  // The least that one took of late: what it takes where nobody else wants the processor. Forgets a 64th with
-  // each. Zero while nothing is known.
+  // The least that a signature took of late: what it takes where nobody else wants the processor. Forgets a
+  // 64th with each. Zero while nothing is known.
   std::chrono::microseconds least() const { return least_; }
-  // A moving average, too.
+  // Of a signature: a moving average, too.
   std::chrono::microseconds processor() const { return processor_; }
 
  private:

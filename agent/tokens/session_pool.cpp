@@ -27,13 +27,8 @@ SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::shared_ptr<Po
   session_->turn = 1;
 }
 
-void SessionLease::served(std::size_t count, std::chrono::microseconds processor) {
-  served_ = count;
-  pool_->service_time_.add_processor(processor / static_cast<std::int64_t>(count));
-}
-
 SessionLease::~SessionLease() {
-  if (pool_) pool_->give_back(session_, served_);
+  if (pool_) pool_->give_back(session_, signed_);
 }
 
 HostProcess& SessionLease::host() {
@@ -181,9 +176,14 @@ void SessionPool::release_permit() {
   if (lent_ == 0) quiet_.wake_all();
 }
 
-void SessionPool::give_back(const std::shared_ptr<PooledSession>& session, std::size_t served) {
+void SessionPool::give_back(const std::shared_ptr<PooledSession>& session, const SignedByLease& made) {
   const auto now = ServiceTime::Clock::now();
-  service_time_.add((now - std::exchange(session->since, now)) / static_cast<std::int64_t>(served));
+  const auto lasted = now - std::exchange(session->since, now);
+  const auto count = static_cast<std::int64_t>(made.count);
+  if (count > 0)
+    service_time_.add_signature(lasted / count, made.processor / count);
+  else
+    service_time_.add(lasted);
   if (--session->calls == 0) {
     if (!session->dropped && usable()) idle_.push_back(session);
     std::erase(busy_, session);

@@ -35,6 +35,12 @@ struct PooledSession {
   ServiceTime::Clock::time_point since{};  // when the call began that it serves now
 };
 
+// What a call got from its session: signatures, or something else.
+struct SignedByLease {
+  std::size_t count = 0;
+  std::chrono::microseconds processor{0};
+};
+
 // A session on loan; goes back with its destructor. Keeps its pool and its host alive.
 class SessionLease {
  public:
@@ -49,15 +55,15 @@ class SessionLease {
   HostProcess& host();
   // Nobody else gets the session: it is closed when the last call that holds it has ended.
   void drop() { session_->dropped = true; }
-  // It is about to do so many signatures, not one.
+  // It is about to make so many signatures, not one.
   void will_serve(std::size_t count) { session_->turn = count; }
-  // It did so many, with so much of a processor's time.
-  void served(std::size_t count, std::chrono::microseconds processor);
+  // It made so many signatures, with so much of a processor's time for all of them.
+  void made(std::size_t count, std::chrono::microseconds processor) { signed_ = {count, processor}; }
 
  private:
   std::shared_ptr<SessionPool> pool_;
   std::shared_ptr<PooledSession> session_;
-  std::size_t served_ = 1;
+  SignedByLease signed_;
 };
 
 // No session became free: as many wait as may, or this call waited as long as it may.
@@ -143,7 +149,7 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   void regrow();
   PoolBusy busy(bool late) const;
   bool learn_from(const host::Fault& fault);
-  void give_back(const std::shared_ptr<PooledSession>& session, std::size_t served);
+  void give_back(const std::shared_ptr<PooledSession>& session, const SignedByLease& made);
   void release_permit();
   void grant(std::size_t arriving = 0);
   HostLost stopped() const;
