@@ -21,7 +21,7 @@ inline constexpr std::chrono::microseconds kQuickToken{1000};
 bool is_quick_work(std::chrono::microseconds least, std::chrono::microseconds processor);
 
 // What a signature costs besides such a token: the agent, the ledger, the client (measured,
-// docs/performance.md: 50 to 80), and the way to the token and back.
+// docs/performance.md: 50 to 90), and the way to the token and back.
 inline constexpr std::chrono::microseconds kBesideToken{100};
 
 // How many of such a token's `sessions` are used at a time. More than processors would only have its threads

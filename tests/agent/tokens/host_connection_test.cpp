@@ -14,6 +14,18 @@ using namespace std::chrono_literals;
 
 namespace {
 
+host::WipedBytes replies(const std::vector<std::uint32_t>& ids) {
+  host::WipedBytes bytes;
+  for (const std::uint32_t id : ids) {
+    host::SignReply reply;
+    reply.signature = Bytes(64, static_cast<std::uint8_t>(id));
+    const auto frame = host::encode_reply(id, host::Reply(std::move(reply)));
+    REQUIRE(frame.has_value());
+    bytes.insert(bytes.end(), frame->begin(), frame->end());
+  }
+  return bytes;
+}
+
 struct ScriptedHost {
   ScriptedHost() {
     auto ends = socket_pair(SOCK_STREAM);
@@ -33,17 +45,7 @@ struct ScriptedHost {
     run_for(io, 5ms);
   }
   // As one write.
-  void answer(std::initializer_list<std::uint32_t> ids) {
-    host::WipedBytes bytes;
-    for (const std::uint32_t id : ids) {
-      host::SignReply reply;
-      reply.signature = Bytes(64, static_cast<std::uint8_t>(id));
-      const auto frame = host::encode_reply(id, host::Reply(std::move(reply)));
-      REQUIRE(frame.has_value());
-      bytes.insert(bytes.end(), frame->begin(), frame->end());
-    }
-    write(bytes);
-  }
+  void answer(const std::vector<std::uint32_t>& ids) { write(replies(ids)); }
   void write(const host::WipedBytes& bytes) {
     REQUIRE(::send(far.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
@@ -108,13 +110,7 @@ TEST_CASE("a reply that comes in pieces, and behind another, is whole") {
   const host::Request request = sign();
   host.call(request);
   host.call(request);
-  host::WipedBytes bytes;
-  for (std::uint32_t id = 1; id <= 2; ++id) {
-    host::SignReply reply;
-    reply.signature = Bytes(64, static_cast<std::uint8_t>(id));
-    const auto frame = host::encode_reply(id, host::Reply(std::move(reply)));
-    bytes.insert(bytes.end(), frame->begin(), frame->end());
-  }
+  const host::WipedBytes bytes = replies({1, 2});
   for (const std::uint8_t byte : bytes) host.write(host::WipedBytes(1, byte));
   CHECK(host.told(0) == "1");
   CHECK(host.told(1) == "2");
