@@ -21,7 +21,7 @@ struct BatchedMessage {
   explicit BatchedMessage(MessageContent content_in) : content(std::move(content_in)) {}
   MessageContent content;
   std::optional<Error> fault;
-  MessageRecorder::Entry entry;  // where there is no fault before the token is asked
+  MessageRecorder::Entry entry;  // once the token was asked to sign it
   std::optional<Bytes> signature;
   std::optional<std::int64_t> record;
 };
@@ -99,36 +99,53 @@ awaitable<Result<void>> spend_for_each(ServiceState& state, const MessageBatch& 
   co_return Result<void>();
 }
 
-// Hands the intent of each message that can be signed to the ledger; gives what the token is to sign.
-std::vector<Bytes> begin_all(ServiceState& state, Ledger& ledger, MessageBatch& batch,
-                             const Identity& identity) {
+// What the token is to sign, and of which message each is. Those that nobody can sign have their fault.
+struct ToSign {
   std::vector<Bytes> inputs;
-  for (BatchedMessage& message : batch.messages) {
-    auto input = message_input(batch.terms, message.content);
+  std::vector<std::size_t> messages;
+};
+
+ToSign what_to_sign(MessageBatch& batch) {
+  ToSign asked;
+  for (std::size_t index = 0; index < batch.messages.size(); ++index) {
+    auto input = message_input(batch.terms, batch.messages[index].content);
     if (!input) {
-      message.fault = input.error();
+      batch.messages[index].fault = input.error();
       continue;
     }
-    message.entry = state.messages.begin(ledger, message_intent(batch.terms, message.content, identity));
-    inputs.push_back(std::move(*input));
+    asked.inputs.push_back(std::move(*input));
+    asked.messages.push_back(index);
   }
-  return inputs;
+  return asked;
 }
 
-// Takes what the token made, and tells the ledger how each ended.
-void take_signatures(ServiceState& state, MessageBatch& batch, const KeyLocation& location,
-                     std::vector<Result<TokenSignature>> made) {
-  auto next = made.begin();
-  for (BatchedMessage& message : batch.messages) {
-    if (message.fault) continue;
-    auto signature = checked_signature(state, batch.terms, location, message.content, std::move(*next++));
-    state.messages.ended(message.entry,
-                         signature ? "signed" : std::string(short_name(signature.error().name)));
-    if (signature)
-      message.signature = std::move(*signature);
-    else
-      message.fault = signature.error();
-  }
+// Takes what the token made of one message, and tells the ledger how it ended.
+void take_signature(ServiceState& state, const MessageTerms& terms, const KeyLocation& location,
+                    BatchedMessage& message, Result<TokenSignature> made) {
+  auto signature = checked_signature(state, terms, location, message.content, std::move(made));
+  state.messages.ended(message.entry, signature ? "signed" : std::string(short_name(signature.error().name)));
+  if (signature)
+    message.signature = std::move(*signature);
+  else
+    message.fault = signature.error();
+}
+
+// The records are made, and the signatures checked, while the token signs the next.
+awaitable<void> sign_all(ServiceState& state, Ledger& ledger, MessageBatch& batch, const Identity& identity,
+                         const KeyLocation& location, Waiting waiting) {
+  ToSign asked = what_to_sign(batch);
+  ManyWatch watch;
+  watch.begun = [&] {
+    for (const std::size_t index : asked.messages) {
+      BatchedMessage& message = batch.messages[index];
+      message.entry = state.messages.begin(ledger, message_intent(batch.terms, message.content, identity));
+    }
+  };
+  watch.ended = [&](std::size_t index, Result<TokenSignature> made) {
+    take_signature(state, batch.terms, location, batch.messages[asked.messages[index]], std::move(made));
+  };
+  co_await state.tokens.sign_many(location, token_mechanism(batch.terms.scheme), std::move(asked.inputs),
+                                  std::move(waiting), std::move(watch));
 }
 
 // Only what is recorded leaves the agent.
@@ -189,16 +206,13 @@ awaitable<Reply> sign_message_batch(ServiceState& state, Call call) {
   }
   const auto spent = co_await spend_for_each(state, *batch, *identity);
   if (!spent) co_return spent.error();
-  std::vector<Bytes> inputs = begin_all(state, **ledger, *batch, *identity);
   const KeyLocation location = permitted_location(state, batch->terms, *identity, *allowed);
   boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
   Waiting waiting = waiting_for(call.peer, call.events, std::move(empty));
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {
     co_return judge_message_again(state, batch->terms, *identity, *allowed);
   };
-  auto made = co_await state.tokens.sign_many(location, token_mechanism(batch->terms.scheme),
-                                              std::move(inputs), std::move(waiting));
-  take_signatures(state, *batch, location, std::move(made));
+  co_await sign_all(state, **ledger, *batch, *identity, location, std::move(waiting));
   co_await await_records(state, *batch);
   co_return reply_of(*batch);
 }

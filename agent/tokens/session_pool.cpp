@@ -25,10 +25,16 @@ SessionLease::SessionLease(std::shared_ptr<SessionPool> pool, std::shared_ptr<Po
     : pool_(std::move(pool)), session_(std::move(session)) {
   if (session_->calls++ == 0) session_->since = ServiceTime::Clock::now();
   session_->turn = 1;
+  ++pool_->under_way_;
 }
 
 SessionLease::~SessionLease() {
-  if (pool_) pool_->give_back(session_, signed_);
+  if (pool_) pool_->give_back(session_, turn_, signed_);
+}
+
+void SessionLease::will_serve(std::size_t count) {
+  pool_->under_way_ += count - turn_;
+  session_->turn = turn_ = count;
 }
 
 HostProcess& SessionLease::host() {
@@ -72,7 +78,12 @@ asio::awaitable<SessionPool::Permit> SessionPool::take_permit(const LeaseAsk& as
 }
 
 FairQueue::Errands SessionPool::take_errands(const std::function<bool(const FairQueue::Errand&)>& fits) {
-  const std::size_t turn = shared_turn_size(waiting_.size(), useful(true), service_time_.average());
+  // Where one turn follows another, all calls of all clients are shared out over both: one of few after one
+  // of many would leave the session with nothing to do while the many are answered.
+  const std::size_t sessions = useful(true);
+  const std::size_t turn =
+      is_quick() ? shared_turn_size(waiting_.size() + under_way_, 2 * sessions, service_time_.average())
+                 : shared_turn_size(waiting_.size() + 1, sessions, service_time_.average());
   return turn > 1 ? waiting_.take(turn - 1, fits) : FairQueue::Errands();
 }
 
@@ -176,7 +187,9 @@ void SessionPool::release_permit() {
   if (lent_ == 0) quiet_.wake_all();
 }
 
-void SessionPool::give_back(const std::shared_ptr<PooledSession>& session, const SignedByLease& made) {
+void SessionPool::give_back(const std::shared_ptr<PooledSession>& session, std::size_t turn,
+                            const SignedByLease& made) {
+  under_way_ -= turn;
   const auto now = ServiceTime::Clock::now();
   const auto lasted = now - std::exchange(session->since, now);
   const auto count = static_cast<std::int64_t>(made.count);

@@ -56,13 +56,14 @@ class SessionLease {
   // Nobody else gets the session: it is closed when the last call that holds it has ended.
   void drop() { session_->dropped = true; }
   // It is about to make so many signatures, not one.
-  void will_serve(std::size_t count) { session_->turn = count; }
+  void will_serve(std::size_t count);
   // It made so many signatures, with so much of a processor's time for all of them.
   void made(std::size_t count, std::chrono::microseconds processor) { signed_ = {count, processor}; }
 
  private:
   std::shared_ptr<SessionPool> pool_;
   std::shared_ptr<PooledSession> session_;
+  std::size_t turn_ = 1;
   SignedByLease signed_;
 };
 
@@ -123,6 +124,10 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   // Calls that hold a session, or are about to.
   std::size_t lent() const { return lent_; }
   std::size_t waiting() const { return waiting_.size(); }
+  // Quick work of this machine (turn_size.h): a session takes its next call before it has made the last.
+  bool is_quick() const;
+  // How many sessions are used at a time, by calls that have one alone or that share.
+  std::size_t useful(bool shares) const;
   // Whether who asks now is in for a wait.
   bool must_wait(bool shares) const;
   // How long a signature holds a session on average, as it goes now.
@@ -138,8 +143,6 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   boost::asio::awaitable<Opened> open();
   enum class Permit { Granted, Late, Closed, NotNeeded };
   boost::asio::awaitable<Permit> take_permit(const LeaseAsk& ask);
-  bool is_quick() const;
-  std::size_t useful(bool shares) const;
   std::size_t in_use() const { return busy_.size() + opening_; }
   std::size_t free_sessions(bool shares) const;
   bool has_room(bool shares, std::size_t waiting) const;
@@ -149,7 +152,7 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   void regrow();
   PoolBusy busy(bool late) const;
   bool learn_from(const host::Fault& fault);
-  void give_back(const std::shared_ptr<PooledSession>& session, const SignedByLease& made);
+  void give_back(const std::shared_ptr<PooledSession>& session, std::size_t turn, const SignedByLease& made);
   void release_permit();
   void grant(std::size_t arriving = 0);
   HostLost stopped() const;
@@ -163,7 +166,8 @@ class SessionPool : public std::enable_shared_from_this<SessionPool> {
   ServiceTime service_time_;
   // A permit is the right to have a session, alone or behind another call; lent_ are out.
   std::size_t lent_ = 0;
-  std::size_t granted_ = 0;  // of them, by those that were woken for it and have not run yet
+  std::size_t granted_ = 0;    // of them, by those that were woken for it and have not run yet
+  std::size_t under_way_ = 0;  // signatures of the calls that hold a session
   std::size_t opening_ = 0;
   std::vector<std::shared_ptr<PooledSession>> busy_;
   std::vector<std::shared_ptr<PooledSession>> idle_;  // the one used last is used next: its caches are warm

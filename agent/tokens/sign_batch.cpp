@@ -25,6 +25,7 @@ TokenRegistry::Pace pace_of(const SignBatch& batch) {
     const KeyPlace& place = batch.key.place(index);
     const auto pace = batch.registry->pace_of(place.token_label, place.token_serial);
     all.sessions += pace.sessions;
+    all.ahead = all.ahead || pace.ahead;
     all.each = std::max(all.each, pace.each);
     all.removable = all.removable || pace.removable;
   }
@@ -50,6 +51,15 @@ host::Request turn_request(const SignBatch& batch, Turn turn, std::size_t place)
   return request;
 }
 
+void begun(SignBatch& batch) {
+  if (!std::exchange(batch.watch_told, true)) batch.watch.begun();
+}
+
+void ended(SignBatch& batch, std::size_t index, Result<TokenSignature> result) {
+  begun(batch);
+  batch.watch.ended(index, std::move(result));
+}
+
 TokenSignature signature_of(const MadeOnToken& made, Bytes signature) {
   TokenSignature result;
   result.signature = std::move(signature);
@@ -61,11 +71,11 @@ TokenSignature signature_of(const MadeOnToken& made, Bytes signature) {
 
 // What came back, in the order of the turn; the rest of the turn.
 Turn keep(SignBatch& batch, Turn turn, MadeOnToken made) {
-  batch.results[turn.front()].emplace(signature_of(made, std::move(made.reply.signature)));
+  ended(batch, turn.front(), signature_of(made, std::move(made.reply.signature)));
   turn = turn.subspan(1);
   for (Bytes& signature : made.reply.further) {
     if (turn.empty()) break;
-    batch.results[turn.front()].emplace(signature_of(made, std::move(signature)));
+    ended(batch, turn.front(), signature_of(made, std::move(signature)));
     turn = turn.subspan(1);
   }
   return turn;
@@ -76,7 +86,9 @@ bool goes_for_all(const Error& error) {
   return error.name != ErrorName::InvalidParameter;
 }
 
-asio::awaitable<void> sign_turn(SignBatch& batch, Turn turn) {
+// The fault of the last of them, if it was not signed.
+asio::awaitable<std::optional<Error>> sign_turn(SignBatch& batch, Turn turn) {
+  std::optional<Error> fault;
   while (!turn.empty()) {
     host::Request request = turn_request(batch, turn, 0);
     KeyUse use(batch.registry, batch.health, batch.key, std::move(request), batch.waiting);
@@ -84,15 +96,22 @@ asio::awaitable<void> sign_turn(SignBatch& batch, Turn turn) {
       use.others.push_back(turn_request(batch, turn, place));
     use.mechanism = mechanism_name(batch.mechanism);
     auto made = co_await sign_on_token(use);
+    fault.reset();
     if (made) {
       turn = keep(batch, turn, std::move(*made));
       continue;
     }
-    const Error error = made.error();
-    const std::size_t failed = goes_for_all(error) ? turn.size() : 1;
-    for (const std::size_t index : turn.first(failed)) batch.results[index].emplace(error);
+    fault = made.error();
+    const std::size_t failed = goes_for_all(*fault) ? turn.size() : 1;
+    for (const std::size_t index : turn.first(failed)) ended(batch, index, *fault);
     turn = turn.subspan(failed);
   }
+  co_return fault;
+}
+
+// A session that takes its next turn before it has made the last has two workers.
+std::size_t workers_for(const TokenRegistry::Pace& pace) {
+  return std::max<std::size_t>(pace.sessions, 1) * (pace.ahead ? 2 : 1);
 }
 
 // The workers that are not done yet.
@@ -120,6 +139,8 @@ asio::awaitable<void> work_side_by_side(std::shared_ptr<SignBatch> batch, std::s
       if (--workers->busy == 0) workers->done.wake_all();
     });
   }
+  // By now the first turns are with the token.
+  begun(*batch);
   while (workers->busy > 0) co_await workers->done.wait();
   if (workers->bug) std::rethrow_exception(workers->bug);
 }
@@ -128,39 +149,33 @@ asio::awaitable<void> work_side_by_side(std::shared_ptr<SignBatch> batch, std::s
 void sort_out(SignBatch& batch) {
   for (std::size_t index = 0; index < batch.inputs.size(); ++index) {
     if (auto sound = check_sign(batch.key, batch.mechanism, batch.inputs[index]); !sound)
-      batch.results[index].emplace(sound.error());
+      ended(batch, index, sound.error());
     else
       batch.to_sign.push_back(index);
   }
 }
 
 // The token was waited for, or tried again, as long as may be: the others do not wait for it once more each.
-void give_up_if_hopeless(SignBatch& batch) {
-  const auto& first = *batch.results[batch.to_sign.front()];
-  if (first || fault_scope(first.error()) == FaultScope::None) return;
-  for (const std::size_t index : batch.to_sign) batch.results[index].emplace(first.error());
-  batch.begun = batch.to_sign.size();
+void give_up_if_hopeless(SignBatch& batch, const std::optional<Error>& first) {
+  if (!first || fault_scope(*first) == FaultScope::None) return;
+  while (batch.begun < batch.to_sign.size()) ended(batch, batch.to_sign[batch.begun++], *first);
 }
 
 }  // namespace
 
-asio::awaitable<std::vector<Result<TokenSignature>>> sign_batch(std::shared_ptr<SignBatch> batch) {
+asio::awaitable<void> sign_batch(std::shared_ptr<SignBatch> batch) {
   sort_out(*batch);
   // The first one alone, where a person may have to do something first: they are told once. And so that a
   // token that was not needed yet is up, and its pace known.
   if (!batch->to_sign.empty() && (batch->waiting.tell || pace_of(*batch).sessions == 0)) {
+    begun(*batch);
     const Turn first(batch->to_sign.data(), 1);
     batch->begun = 1;
-    co_await sign_turn(*batch, first);
-    give_up_if_hopeless(*batch);
+    const auto fault = co_await sign_turn(*batch, first);
+    give_up_if_hopeless(*batch, fault);
   }
   const std::size_t left = batch->to_sign.size() - batch->begun;
-  const std::size_t sessions = std::max<std::size_t>(pace_of(*batch).sessions, 1);
-  if (left > 0) co_await work_side_by_side(batch, std::min(left, sessions));
-  std::vector<Result<TokenSignature>> results;
-  results.reserve(batch->results.size());
-  for (auto& result : batch->results) results.push_back(std::move(*result));
-  co_return results;
+  if (left > 0) co_await work_side_by_side(batch, std::min(left, workers_for(pace_of(*batch))));
 }
 
 }  // namespace signet

@@ -205,7 +205,8 @@ TokenRegistry::Pace TokenRegistry::pace_of(const std::string& label, const std::
   Pace pace;
   const auto token = best_known(label, serial);
   if (!token || !token->pool()) return pace;
-  pace.sessions = token->pool()->most();
+  pace.sessions = token->pool()->useful(false);
+  pace.ahead = token->pool()->is_quick();
   pace.each = token->pool()->service_time();
   pace.removable = token->listed().description.removable;
   return pace;

@@ -40,9 +40,11 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   boost::asio::awaitable<Result<std::shared_ptr<HostedToken>>> locate(std::string label, std::string serial);
   // Calls that are with the token of a key now.
   std::size_t load_of(const std::string& label, const std::string& serial) const;
-  // How many signatures it makes at once, and how long one takes. Zeros while its host was never needed.
+  // How many sessions are used at a time, whether each takes calls ahead, and how long a signature takes.
+  // Zeros while its host was never needed.
   struct Pace {
     std::size_t sessions = 0;
+    bool ahead = false;
     std::chrono::microseconds each{0};
     bool removable = false;
   };

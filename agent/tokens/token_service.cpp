@@ -101,9 +101,8 @@ class HostTokenService : public ReloadableTokenService {
   using TokenService::sign;
   asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                Waiting waiting) override;
-  asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key, TokenMechanism mechanism,
-                                                                 std::vector<Bytes> inputs,
-                                                                 Waiting waiting) override;
+  asio::awaitable<void> sign_many(KeyLocation key, TokenMechanism mechanism, std::vector<Bytes> inputs,
+                                  Waiting waiting, ManyWatch watch) override;
   void distrust(const KeyLocation& key, std::size_t place) override;
   std::optional<std::string> fault_of(const KeyPlace& place, const Bytes& spki) const override {
     return health_->fault(place, spki);
@@ -307,19 +306,22 @@ asio::awaitable<Result<TokenSignature>> HostTokenService::sign(KeyLocation key, 
   co_return signature;
 }
 
-asio::awaitable<std::vector<Result<TokenSignature>>> HostTokenService::sign_many(KeyLocation key,
-                                                                                 TokenMechanism mechanism,
-                                                                                 std::vector<Bytes> inputs,
-                                                                                 Waiting waiting) {
+asio::awaitable<void> HostTokenService::sign_many(KeyLocation key, TokenMechanism mechanism,
+                                                  std::vector<Bytes> inputs, Waiting waiting,
+                                                  ManyWatch watch) {
   const auto registry = registry_;
-  if (registry->draining()) co_return std::vector<Result<TokenSignature>>(inputs.size(), stopping_error());
+  if (registry->draining()) {
+    watch.begun();
+    for (std::size_t index = 0; index < inputs.size(); ++index) watch.ended(index, stopping_error());
+    co_return;
+  }
   const TokenRegistry::Operation operation(registry);
   std::vector<KeyHint> hints;
   for (std::size_t place = 0; place < key.places(); ++place) hints.push_back(hints_.of(key.place(place).uri));
   const auto batch = std::make_shared<SignBatch>(registry, health_, std::move(key), mechanism,
-                                                 std::move(inputs), std::move(waiting));
+                                                 std::move(inputs), std::move(waiting), std::move(watch));
   batch->hints = std::move(hints);
-  co_return co_await sign_batch(batch);
+  co_await sign_batch(batch);
 }
 
 asio::awaitable<Result<TokenDescription>> HostTokenService::reset_pin_budget(std::string token) {

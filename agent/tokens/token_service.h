@@ -220,6 +220,15 @@ class PinBudget {
   virtual boost::asio::awaitable<Result<void>> clear(std::string token) = 0;
 };
 
+// Who has several inputs signed, and works on one while the token works on the next. Called on the event
+// loop, from within sign_many() only; must not throw.
+struct ManyWatch {
+  // Once, before any other: the token has the first of them, or is about to be waited for.
+  std::function<void()> begun;
+  // Once for each input, by its index, in any order.
+  std::function<void(std::size_t index, Result<TokenSignature>)> ended;
+};
+
 // All calls run on the agent's one event loop and suspend; none blocks it. Not thread safe beyond that.
 class TokenService {
  public:
@@ -288,12 +297,11 @@ class TokenService {
                                                       Bytes input) {
     return sign(std::move(key), mechanism, std::move(input), Waiting());
   }
-  // The same for several inputs, spread over the sessions of the key's tokens: a result for each, in their
-  // order. What a person must do is waited for once.
-  virtual boost::asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key,
-                                                                                TokenMechanism mechanism,
-                                                                                std::vector<Bytes> inputs,
-                                                                                Waiting waiting) = 0;
+  // The same for several inputs, spread over the sessions of the key's tokens. What a person must do is
+  // waited for once. Completes when `watch` was told of each.
+  virtual boost::asio::awaitable<void> sign_many(KeyLocation key, TokenMechanism mechanism,
+                                                 std::vector<Bytes> inputs, Waiting waiting,
+                                                 ManyWatch watch) = 0;
   // The signature did not verify, so another card answered: the token's host is ended, its PIN forgotten, and
   // all scouts look again. `place`: TokenSignature's.
   virtual void distrust(const KeyLocation& key, std::size_t place) = 0;

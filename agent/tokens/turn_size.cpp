@@ -20,7 +20,8 @@ std::size_t turn_size(std::size_t left, std::size_t sessions, std::chrono::micro
   if (left == 0 || each.count() == 0) return std::min<std::size_t>(left, 1);
   // Two turns for each session: who is done first takes more.
   const std::size_t shares = 2 * std::max<std::size_t>(sessions, 1);
-  return std::min({share(left, shares), most_in_time(each), left});
+  const auto least = static_cast<std::size_t>(kShortestTurn / each);
+  return std::min({std::max(share(left, shares), least), most_in_time(each), left});
 }
 
 bool is_quick_work(std::chrono::microseconds least, std::chrono::microseconds processor) {
@@ -38,9 +39,9 @@ std::size_t useful_shared_sessions(std::size_t sessions, std::size_t processors,
   return std::min(sessions, std::max<std::size_t>(part, 1));
 }
 
-std::size_t shared_turn_size(std::size_t waiting, std::size_t sessions, std::chrono::microseconds each) {
+std::size_t shared_turn_size(std::size_t calls, std::size_t turns, std::chrono::microseconds each) {
   if (each.count() == 0) return 1;
-  return std::min(share(waiting + 1, std::max<std::size_t>(sessions, 1)), most_in_time(each));
+  return std::min(share(calls, std::max<std::size_t>(turns, 1)), most_in_time(each));
 }
 
 }  // namespace signet

@@ -220,16 +220,13 @@ awaitable<Result<TokenSignature>> SoftwareTokens::sign(KeyLocation key, TokenMec
   co_return result;
 }
 
-awaitable<std::vector<Result<TokenSignature>>> SoftwareTokens::sign_many(KeyLocation key,
-                                                                         TokenMechanism mechanism,
-                                                                         std::vector<Bytes> inputs,
-                                                                         Waiting waiting) {
-  std::vector<Result<TokenSignature>> results;
-  for (Bytes& input : inputs) {
-    auto result = co_await sign(key, mechanism, std::move(input), waiting);
-    results.push_back(std::move(result));
+awaitable<void> SoftwareTokens::sign_many(KeyLocation key, TokenMechanism mechanism,
+                                          std::vector<Bytes> inputs, Waiting waiting, ManyWatch watch) {
+  watch.begun();
+  for (std::size_t index = 0; index < inputs.size(); ++index) {
+    auto result = co_await sign(key, mechanism, std::move(inputs[index]), waiting);
+    watch.ended(index, std::move(result));
   }
-  co_return results;
 }
 
 }  // namespace signet::test

@@ -38,10 +38,8 @@ class SoftwareTokens : public TokenService {
   using TokenService::sign;
   boost::asio::awaitable<Result<TokenSignature>> sign(KeyLocation key, TokenMechanism mechanism, Bytes input,
                                                       Waiting waiting) override;
-  boost::asio::awaitable<std::vector<Result<TokenSignature>>> sign_many(KeyLocation key,
-                                                                        TokenMechanism mechanism,
-                                                                        std::vector<Bytes> inputs,
-                                                                        Waiting waiting) override;
+  boost::asio::awaitable<void> sign_many(KeyLocation key, TokenMechanism mechanism, std::vector<Bytes> inputs,
+                                         Waiting waiting, ManyWatch watch) override;
   void distrust(const KeyLocation& key, std::size_t) override { distrusted.push_back(key.name); }
   std::optional<std::string> fault_of(const KeyPlace& place, const Bytes&) const override {
     const auto known = faults.find(place.token_label);

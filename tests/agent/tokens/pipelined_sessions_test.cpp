@@ -162,6 +162,22 @@ TEST_CASE("calls that can share a turn follow one when they are as many as it ha
   CHECK(fixture.pool->waiting() == 2);
 }
 
+TEST_CASE("all that is under way or waits is shared out over a turn and the one that follows it") {
+  PoolFixture fixture(1);
+  const auto taken_along = [&] {
+    return fixture.pool->take_errands([](const auto&) { return true; }).size();
+  };
+  const auto first = fixture.ask(true);
+  fixture.held[first]->will_serve(2);
+  for (int call = 0; call < 8; ++call) fixture.ask(true);
+  fixture.poll();
+  REQUIRE(fixture.pool->lent() == 2);  // the second call follows, with 2 under way before it
+  CHECK(taken_along() == 4);           // of ten, five are its own turn
+  fixture.held[first]->will_serve(3);  // as if it were the second, with three waiting now
+  CHECK(taken_along() == 3);           // of seven, four: all that wait
+  CHECK(fixture.pool->waiting() == 0);
+}
+
 TEST_CASE("a call that shares with nobody follows at once") {
   PoolFixture fixture(1);
   const auto first = fixture.ask(true);

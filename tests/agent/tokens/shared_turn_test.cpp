@@ -38,15 +38,15 @@ const std::vector<std::string> kSigned(12, "signed");
 }  // namespace
 
 TEST_CASE("a shared turn is a fair part of what waits, and short") {
-  CHECK(shared_turn_size(0, 4, 100us) == 1);
-  CHECK(shared_turn_size(3, 4, 100us) == 1);  // as many sessions as calls: each has its own
-  CHECK(shared_turn_size(4, 4, 100us) == 2);
-  CHECK(shared_turn_size(11, 4, 100us) == 3);
+  CHECK(shared_turn_size(1, 4, 100us) == 1);
+  CHECK(shared_turn_size(4, 4, 100us) == 1);  // as many sessions as calls: each has its own
+  CHECK(shared_turn_size(5, 4, 100us) == 2);
+  CHECK(shared_turn_size(12, 4, 100us) == 3);
   CHECK(shared_turn_size(1000, 4, 100us) == kMostInTurn);
   CHECK(shared_turn_size(1000, 4, 1000us) == 5);  // kLongestTurn
   CHECK(shared_turn_size(1000, 4, 5001us) == 1);  // a network HSM, a card
   CHECK(shared_turn_size(1000, 4, 0us) == 1);     // nothing is known of the token yet
-  CHECK(shared_turn_size(7, 0, 100us) == 8);
+  CHECK(shared_turn_size(8, 0, 100us) == 8);
   CHECK(kMostInTurn <= host::kMostFurtherInputs + 1);
 }
 

@@ -21,10 +21,33 @@ std::vector<Bytes> inputs(std::size_t count) {
   return all;
 }
 
+using Results = std::vector<std::optional<Result<TokenSignature>>>;
+
+// Keeps what is told of each, and that all are told of once, after the beginning.
+ManyWatch keep_in(Results& results) {
+  const auto begun = std::make_shared<bool>(false);
+  ManyWatch watch;
+  watch.begun = [begun] { CHECK_FALSE(std::exchange(*begun, true)); };
+  watch.ended = [begun, &results](std::size_t index, Result<TokenSignature> result) {
+    CHECK(*begun);
+    CHECK_FALSE(results.at(index));
+    results.at(index).emplace(std::move(result));
+  };
+  return watch;
+}
+
+std::vector<Result<TokenSignature>> all_of(Results results) {
+  std::vector<Result<TokenSignature>> all;
+  for (auto& result : results) all.push_back(std::move(result.value()));
+  return all;
+}
+
 std::vector<Result<TokenSignature>> sign(TokenFixture& tokens, const KeyLocation& key, std::vector<Bytes> all,
                                          Waiting waiting = {}) {
-  return run(tokens.io,
-             tokens.service->sign_many(key, TokenMechanism::Ecdsa, std::move(all), std::move(waiting)));
+  Results results(all.size());
+  run(tokens.io, tokens.service->sign_many(key, TokenMechanism::Ecdsa, std::move(all), std::move(waiting),
+                                           keep_in(results)));
+  return all_of(std::move(results));
 }
 
 // How many are good, each over its own message.
@@ -44,8 +67,10 @@ TEST_CASE("a turn is as large as keeps all sessions busy and nobody waiting for 
   CHECK(turn_size(1000, 4, 1000us) == 5);  // kLongestTurn
   CHECK(turn_size(1000, 4, 5000us) == 1);
   CHECK(turn_size(1000, 4, 300ms) == 1);
-  CHECK(turn_size(3, 64, 100us) == 1);
   CHECK(turn_size(3, 0, 100us) == 2);
+  CHECK(turn_size(16, 4, 100us) == 2);  // kShortestTurn
+  CHECK(turn_size(3, 64, 100us) == 2);
+  CHECK(turn_size(3, 64, 251us) == 1);
   CHECK(turn_size(0, 4, 100us) == 0);
   CHECK(kMostInTurn <= host::kMostFurtherInputs + 1);
 }
@@ -131,10 +156,11 @@ TEST_CASE("one client's batch does not hold up another client") {
   first.client.process = 1;
   second.client.process = 2;
   auto& tokens = *fixture.tokens;
+  Results results(100);
   boost::asio::co_spawn(tokens.io,
                         tokens.service->sign_many(location_of(fixture.alpha), TokenMechanism::Ecdsa,
-                                                  inputs(100), std::move(first)),
-                        [&](std::exception_ptr, auto results) { batch = good(fixture.alpha, results); });
+                                                  inputs(100), std::move(first), keep_in(results)),
+                        [&](std::exception_ptr) { batch = good(fixture.alpha, all_of(results)); });
   run_for(tokens.io, 50ms);
   boost::asio::co_spawn(
       tokens.io,
