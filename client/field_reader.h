@@ -68,4 +68,21 @@ class FieldReader {
   std::optional<Error> fault_;
 };
 
+// A reply that is one named member.
+template <typename T>
+Result<T> only(const boost::json::object& parameters, std::string_view name,
+               Result<T> (*read)(const boost::json::object&)) {
+  FieldReader reader(parameters, "reply");
+  T value = reader.nested(name, read);
+  return reader.finish(std::move(value));
+}
+
+template <typename T>
+Result<std::vector<T>> only_list(const boost::json::object& parameters, std::string_view name,
+                                 Result<T> (*read)(const boost::json::object&)) {
+  FieldReader reader(parameters, "reply");
+  std::vector<T> values = reader.list(name, read);
+  return reader.finish(std::move(values));
+}
+
 }  // namespace signet::client

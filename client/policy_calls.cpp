@@ -1,4 +1,5 @@
 // libsignet's calls about the policy.
+#include "client/call_json.h"
 #include "client/field_reader.h"
 #include "client/signet.h"
 
@@ -10,12 +11,6 @@ using boost::json::object;
 template <typename T>
 void put(object& json, const char* name, const std::optional<T>& value) {
   if (value) json[name] = *value;
-}
-
-boost::json::array strings(const std::vector<std::string>& all) {
-  boost::json::array array;
-  for (const auto& one : all) array.emplace_back(one);
-  return array;
 }
 
 object question_json(const PolicyQuestion& question) {
