@@ -36,4 +36,8 @@ HostResult<CardKeyReply> card_key(const CardKeyRequest& request);
 // PIN. Nobody is logged out by it.
 HostResult<CardSlotReply> card_slot(const CardSlotRequest& request);
 
+// The cards that a program has for itself alone (SCARD_SHARE_EXCLUSIVE, as GnuPG's scdaemon by default): no
+// other program can as much as see what they are. Asks pcscd, no card. Empty where there is no pcscd.
+HostResult<HeldCardsReply> held_cards();
+
 }  // namespace signet::host

@@ -19,7 +19,9 @@ bool is_for_card(const Request& request) {
   return std::holds_alternative<ResetCardRequest>(request) ||
          std::holds_alternative<CardTriesRequest>(request) ||
          std::holds_alternative<UnblockCardRequest>(request) ||
-         std::holds_alternative<CardKeyRequest>(request) || std::holds_alternative<CardSlotRequest>(request);
+         std::holds_alternative<CardKeyRequest>(request) ||
+         std::holds_alternative<CardSlotRequest>(request) ||
+         std::holds_alternative<HeldCardsRequest>(request);
 }
 
 // Which requests which mode serves: a scout logs in nowhere, a token host changes nothing, an admin host
@@ -226,6 +228,10 @@ HostResult<Reply> Connection::on(const CardKeyRequest& request) {
 
 HostResult<Reply> Connection::on(const CardSlotRequest& request) {
   return as_reply(card_slot(request));
+}
+
+HostResult<Reply> Connection::on(const HeldCardsRequest&) {
+  return as_reply(held_cards());
 }
 
 namespace {

@@ -73,6 +73,7 @@ class Connection {
   HostResult<Reply> on(const UnblockCardRequest& request);
   HostResult<Reply> on(const CardKeyRequest& request);
   HostResult<Reply> on(const CardSlotRequest& request);
+  HostResult<Reply> on(const HeldCardsRequest& request);
 
   HostResult<Reply> open_once(const TokenIdentity& identity);
 

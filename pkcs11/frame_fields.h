@@ -299,7 +299,7 @@ void describe(C& c, M& m) {
   c.field(m.new_pin);
 }
 template <typename C, typename M>
-  requires(Is<M, ResetCardRequest> || Is<M, CardTriesRequest>)
+  requires(Is<M, ResetCardRequest> || Is<M, CardTriesRequest> || Is<M, HeldCard>)
 void describe(C& c, M& m) {
   c.field(m.reader);
 }
@@ -344,6 +344,10 @@ void describe(C& c, M& m) {
   c.field(m.management_algorithm);
   c.field(m.management_touch);
   c.field(m.management_behind_pin);
+}
+template <typename C, Is<HeldCardsReply> M>
+void describe(C& c, M& m) {
+  c.list(m.cards);
 }
 template <typename C, Is<UnblockCardRequest> M>
 void describe(C& c, M& m) {

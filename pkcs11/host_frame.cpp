@@ -17,7 +17,7 @@ using fields::Writer;
 constexpr std::array<std::string_view, std::variant_size_v<Request>> kNames = {
     "Hello",     "ListTokens", "Open",        "Login",   "FindKey",          "FindObjects", "Sign",
     "Generate",  "DestroyKey", "InitToken",   "InitPin", "ListCertificates", "SetPin",      "Logout",
-    "ResetCard", "CardTries",  "UnblockCard", "CardKey", "StoreCertificate", "CardSlot"};
+    "ResetCard", "CardTries",  "UnblockCard", "CardKey", "StoreCertificate", "CardSlot",    "HeldCards"};
 static_assert(std::variant_size_v<Request> == std::variant_size_v<Reply>);
 
 template <typename Message, typename Variant, std::size_t I = 0>

@@ -296,6 +296,13 @@ struct CardSlotReply {
   bool management_behind_pin = false;     // nobody knows it: the card has it, and gives it for the PIN
 };
 inline constexpr std::uint8_t kTripleDes = 0x03;  // SP 800-78-4, table 6-2
+struct HeldCardsRequest {};
+struct HeldCard {
+  std::string reader;  // PC/SC's name of it
+};
+struct HeldCardsReply {
+  std::vector<HeldCard> cards;
+};
 
 // Admin mode only, after Open: writes a certificate object (pkcs11/certificate_store.h). With so_pin the
 // security officer logs in for it; without, Login comes before, where the token wants one.
@@ -345,11 +352,12 @@ using Request = std::variant<HelloRequest, ListTokensRequest, OpenRequest, Login
                              FindObjectsRequest, SignRequest, GenerateRequest, DestroyKeyRequest,
                              InitTokenRequest, InitPinRequest, ListCertificatesRequest, SetPinRequest,
                              LogoutRequest, ResetCardRequest, CardTriesRequest, UnblockCardRequest,
-                             CardKeyRequest, StoreCertificateRequest, CardSlotRequest>;
-using Reply = std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
-                           SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
-                           ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
-                           UnblockCardReply, CardKeyReply, StoreCertificateReply, CardSlotReply>;
+                             CardKeyRequest, StoreCertificateRequest, CardSlotRequest, HeldCardsRequest>;
+using Reply =
+    std::variant<HelloReply, ListTokensReply, OpenReply, LoginReply, FindKeyReply, FindObjectsReply,
+                 SignReply, GenerateReply, DestroyKeyReply, InitTokenReply, InitPinReply,
+                 ListCertificatesReply, SetPinReply, LogoutReply, ResetCardReply, CardTriesReply,
+                 UnblockCardReply, CardKeyReply, StoreCertificateReply, CardSlotReply, HeldCardsReply>;
 inline constexpr std::uint8_t kReplyBit = 0x80;
 inline constexpr std::uint8_t kFaultType = 0xff;
 

@@ -31,17 +31,6 @@ std::optional<PcscLibrary> load_library() {
   return found;
 }
 
-std::vector<std::string> reader_names(const PcscLibrary& pcsc, SCARDCONTEXT context) {
-  DWORD size = 0;
-  if (pcsc.list_readers(context, nullptr, nullptr, &size) != SCARD_S_SUCCESS) return {};
-  std::string names(size, '\0');  // each ends with NUL, the list with another
-  if (pcsc.list_readers(context, nullptr, names.data(), &size) != SCARD_S_SUCCESS) return {};
-  std::vector<std::string> readers;
-  for (std::size_t at = 0; at < names.size() && names[at] != '\0'; at += readers.back().size() + 1)
-    readers.emplace_back(names.c_str() + at);
-  return readers;
-}
-
 bool names_reader(const std::string& slot_description, const std::string& reader) {
   constexpr std::size_t kSlotDescription = 64;
   return !slot_description.empty() &&
@@ -54,6 +43,17 @@ bool names_reader(const std::string& slot_description, const std::string& reader
 const PcscLibrary* pcsc_library() {
   static const std::optional<PcscLibrary> library = load_library();
   return library ? &*library : nullptr;
+}
+
+std::vector<std::string> reader_names(const PcscLibrary& pcsc, SCARDCONTEXT context) {
+  DWORD size = 0;
+  if (pcsc.list_readers(context, nullptr, nullptr, &size) != SCARD_S_SUCCESS) return {};
+  std::string names(size, '\0');  // each ends with NUL, the list with another
+  if (pcsc.list_readers(context, nullptr, names.data(), &size) != SCARD_S_SUCCESS) return {};
+  std::vector<std::string> readers;
+  for (std::size_t at = 0; at < names.size() && names[at] != '\0'; at += readers.back().size() + 1)
+    readers.emplace_back(names.c_str() + at);
+  return readers;
 }
 
 std::optional<std::string> find_reader(const PcscLibrary& pcsc, SCARDCONTEXT context,

@@ -32,6 +32,9 @@ struct PcscLibrary {
 // Null where there is no libpcsclite. Thread safe; never unloaded, since the module may have it, too.
 const PcscLibrary* pcsc_library();
 
+// As pcscd has them now.
+std::vector<std::string> reader_names(const PcscLibrary& pcsc, SCARDCONTEXT context);
+
 // The name of the one reader that a slot's description means. CK_SLOT_INFO has 64 bytes for a description,
 // which both modules fill with PC/SC's name; that may be longer. Nothing if none fits, or several do.
 std::optional<std::string> find_reader(const PcscLibrary& pcsc, SCARDCONTEXT context,

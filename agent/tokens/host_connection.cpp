@@ -28,10 +28,11 @@ HostAnswer to_answer(std::variant<host::Reply, host::Fault> decoded, std::size_t
 
 std::string_view cryptoki_call(const host::Request& request) {
   constexpr std::array<std::string_view, std::variant_size_v<host::Request>> kCalls = {
-      "C_Initialize",  "C_GetSlotList", "C_OpenSession",     "C_Login",         "C_FindObjects",
-      "C_FindObjects", "C_Sign",        "C_GenerateKeyPair", "C_DestroyObject", "C_InitToken",
-      "C_InitPIN",     "C_FindObjects", "C_SetPIN",          "C_Logout",        "SCardDisconnect",
-      "SCardTransmit", "SCardTransmit", "SCardTransmit",     "C_CreateObject",  "SCardTransmit"};
+      "C_Initialize",        "C_GetSlotList", "C_OpenSession",     "C_Login",         "C_FindObjects",
+      "C_FindObjects",       "C_Sign",        "C_GenerateKeyPair", "C_DestroyObject", "C_InitToken",
+      "C_InitPIN",           "C_FindObjects", "C_SetPIN",          "C_Logout",        "SCardDisconnect",
+      "SCardTransmit",       "SCardTransmit", "SCardTransmit",     "C_CreateObject",  "SCardTransmit",
+      "SCardGetStatusChange"};
   static_assert(!kCalls.back().empty());
   return kCalls.at(request.index());
 }

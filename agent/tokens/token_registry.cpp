@@ -137,8 +137,8 @@ std::shared_ptr<HostedToken> TokenRegistry::known_as(const std::string& selector
 asio::awaitable<Error> TokenRegistry::absent_or(Error not_found, std::string selector) {
   if (not_found.name != ErrorName::NotFound) co_return not_found;
   if (auto held = co_await held_though_seen(selector)) co_return std::move(*held);
-  if (const auto token = known_as(selector)) co_return token_absent_error(token->context());
-  co_return not_found;
+  if (const auto token = known_as(selector)) not_found = token_absent_error(token->context());
+  co_return co_await with_held_cards(std::move(not_found));
 }
 
 asio::awaitable<Result<TokenRegistry::Found>> TokenRegistry::resolve(std::string selector) {

@@ -96,6 +96,7 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   Result<Found> found(const std::vector<ListedToken>& tokens, const Result<std::size_t>& index) const;
   boost::asio::awaitable<Error> absent_or(Error not_found, std::string selector);
   boost::asio::awaitable<std::optional<Error>> held_though_seen(std::string selector);
+  boost::asio::awaitable<Error> with_held_cards(Error absent);
 
   boost::asio::awaitable<std::shared_ptr<TokenModule>> holder_seen_by(FaultContext about);
   void note_changes(const std::vector<ListedToken>& tokens);

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <filesystem>
 
 #include "agent/tokens/card_holder.h"
 #include "agent/tokens/token_registry.h"
@@ -182,6 +183,22 @@ asio::awaitable<std::optional<Error>> TokenRegistry::held_though_seen(std::strin
   co_return std::nullopt;
 }
 
+// The token may be behind a card that no module could see since this agent began.
+asio::awaitable<Error> TokenRegistry::with_held_cards(Error absent) {
+  const auto modules = modules_;
+  const auto of_cards = std::ranges::find_if(modules, [](const auto& module) {
+    std::error_code unreadable;
+    const CardAccess access = module->card_access();
+    return module->config().removable &&
+           std::filesystem::exists(pcscd_socket(access.launch.module.environment), unreadable);
+  });
+  if (of_cards == modules.end()) co_return absent;
+  const CardAccess access = (*of_cards)->card_access();
+  const auto readers = co_await held_readers(access);
+  if (!readers.empty()) absent.message += " " + held_readers_hint(readers, who_holds_cards(access));
+  co_return absent;
+}
+
 asio::awaitable<Error> TokenRegistry::absence(FaultContext about) {
   const auto self = shared_from_this();
   const auto tokens = co_await scan();
@@ -192,7 +209,8 @@ asio::awaitable<Error> TokenRegistry::absence(FaultContext about) {
   for (const ListedToken& token : tokens) {
     if (token.description.removable) present.push_back(token.description.name);
   }
-  co_return token_absent_error(about, present);
+  Error absent = token_absent_error(about, present);
+  co_return co_await with_held_cards(std::move(absent));
 }
 
 }  // namespace signet

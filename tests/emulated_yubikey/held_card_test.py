@@ -78,6 +78,25 @@ class HeldCard:
         self.bench.sign("alice-9a")
         self.assertEqual(self.bench.pin_uses(), ["accepted", "accepted"])
 
+    def test_an_agent_that_never_saw_the_card_says_who_has_it(self) -> None:
+        """As GnuPG's scdaemon has one for itself, from before the agent began."""
+        self.bench.unlock("alice")
+        self.bench.enrol("alice", "9a")
+        self.bench.agent.stop()
+        self.bench.control("hold", exclusive=True)
+        self.bench.start()
+        for method, parameters in (("SignMessage", {"key": "alice-9a", "message": "aGVsbG8="}),
+                                   ("UnlockToken", {"token": self.token, "pin": "123456"})):
+            with self.subTest(method):
+                refused = self.refusal(method, **parameters)
+                self.assertIn(refused.short, ("TokenAbsent", "NotFound"))
+                self.assertIn("Yubico YubiKey", str(refused))
+                self.assertIn(HELD + " has it for itself", str(refused))
+        self.let_go()
+        self.bench.unlock("alice")
+        self.bench.sign("alice-9a")
+        self.assertEqual(self.bench.pin_uses(), ["accepted", "accepted"])
+
     def test_one_that_is_gone_is_not_said_to_be_held(self) -> None:
         self.bench.unlock("alice")
         self.bench.control("unplug", card="alice")

@@ -76,7 +76,15 @@ TEST_CASE("a card counts its tries without using one, is reset, and is unblocked
     REQUIRE_FALSE(unblocked.has_value());
     CHECK(unblocked.error().kind == FaultKind::TokenAbsent);
   }
+  CHECK(held_cards()->cards.empty());
+  cards.control("hold", {});
+  CHECK(held_cards()->cards.empty());  // in a transaction: modules see it, and wait
+  cards.control("release", {});
   cards.control("hold", {{"exclusive", true}});
+  const auto seen = held_cards();
+  REQUIRE(seen.has_value());
+  REQUIRE(seen->cards.size() == 1);
+  CHECK(seen->cards.front().reader == kNew);
   const auto held = reset_card({kNew});
   REQUIRE_FALSE(held.has_value());
   CHECK(held.error().kind == FaultKind::Card);
@@ -86,6 +94,7 @@ TEST_CASE("a card counts its tries without using one, is reset, and is unblocked
   const auto gone = reset_card({kNew});
   REQUIRE(gone.has_value());
   CHECK_FALSE(gone->there);
+  CHECK(held_cards()->cards.empty());
 }
 
 }  // namespace

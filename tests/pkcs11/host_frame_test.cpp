@@ -69,6 +69,7 @@ std::vector<Request> full_requests() {
   all.emplace_back(CardKeyRequest{"reader 3", {1, 2, 3}});
   all.emplace_back(StoreCertificateRequest{{0x30, 0}, {1}, "label", true, secret("so-pin")});
   all.emplace_back(CardSlotRequest{"reader 4", 0x9c});
+  all.emplace_back(HeldCardsRequest{});
   return all;
 }
 
@@ -94,6 +95,7 @@ std::vector<Reply> full_replies() {
   all.emplace_back(CardKeyReply{true, 0x9c, 3, 2, true});
   all.emplace_back(StoreCertificateReply{true});
   all.emplace_back(CardSlotReply{true, false, 3, true, false});
+  all.emplace_back(HeldCardsReply{{{"reader 5"}, {""}}});
   return all;
 }
 
@@ -349,7 +351,8 @@ TEST_CASE("Types have names") {
   CHECK(frame_type_name(0xff) == "Fault");
   CHECK(frame_type_name(0) == "?");
   CHECK(frame_type_name(0x80) == "?");
-  CHECK(frame_type_name(21) == "?");
+  CHECK(frame_type_name(21) == "HeldCards");
+  CHECK(frame_type_name(22) == "?");
 }
 
 }  // namespace
