@@ -16,9 +16,11 @@ def ratio(where, peer, other, name="rate"):
     return lambda results: results.ratio(where, peer, other, name)
 
 
-def spread(results):
-    cell = results.cell(*place(64, token="5 ms"), "signet durable")
-    return None if cell is None else cell["p99_us"] / cell["p50_us"]
+def spread(peer):
+    def find(results):
+        cell = results.cell(*place(64, token="5 ms"), peer)
+        return None if cell is None else cell["p99_us"] / cell["p50_us"]
+    return find
 
 
 def isolation(results):
@@ -65,8 +67,9 @@ GOALS = [
     *message_goals("signet", "default"),
     Goal("P-256, 64 clients, durable: rate / in process", ratio(place(64), "signet durable", "in process"), 0.33, None),
     Goal("P-256, 64 clients, durable: rate / ssh-agent's", ratio(place(64), "signet durable", "ssh-agent"), 5, None),
-    Goal("5 ms, 64 clients, durable: rate / in process", ratio(place(64, token="5 ms"), "signet durable", "in process"), 0.93, None),
-    Goal("5 ms, 64 clients, durable: p99 / median", spread, None, 2),
+    *[goal for peer, how in (("signet", "default"), ("signet durable", "durable")) for goal in (
+        Goal(f"5 ms, 64 clients, {how}: rate / in process", ratio(place(64, token="5 ms"), peer, "in process"), 0.93, None),
+        Goal(f"5 ms, 64 clients, {how}: p99 / median", spread(peer), None, 2))],
     Goal("beside a token of 300 ms: rate / alone", isolation, 0.95, None),
     Goal("P-256, lists of 64, one client, grouped: rate / in process, two threads", batch("signet grouped"), 0.8, None),
     Goal("P-256, lists of 64, one client, default: rate / in process, two threads", batch("signet"), 0.8, None),
