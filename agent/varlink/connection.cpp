@@ -133,6 +133,7 @@ awaitable<void> Connection::call_loop() {
     if (room_) room_->notify();
     const bool large = next.frame.size() > state_->limits.frame_size;
     busy_ = true;
+    ++state_->calls;
     co_await serve(std::move(next));
     busy_ = false;
     if (large) state_->leavings += kLargeLeavings;

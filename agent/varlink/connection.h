@@ -37,6 +37,7 @@ struct ServerState {
   std::unordered_set<Connection*> connections;
   Signal gone;               // a connection is
   std::size_t leavings = 0;  // of connections and large frames, since memory was given back last
+  std::size_t calls = 0;     // that have begun
   bool draining = false;
   WipedBuffer read_buffer;  // for one read at a time: wiped before anything else runs
 };

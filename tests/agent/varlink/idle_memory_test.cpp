@@ -1,5 +1,5 @@
-// What only the start needed is given back, and the program goes on as before.
-#include "agent/start_memory.h"
+// What is not needed is given back, and the program goes on as before.
+#include "agent/varlink/idle_memory.h"
 
 #include <openssl/sha.h>
 
@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-using signet::release_start_memory;
+using signet::release_idle_memory;
 
 namespace {
 
@@ -36,14 +36,14 @@ std::string sha256(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the code that a start ran through is let go, and found again when it is needed") {
+TEST_CASE("code is let go of, and found again when it is needed") {
   const std::string digest = sha256("signet");
   const std::size_t before = resident_code();
-  release_start_memory();
+  release_idle_memory();
   const std::size_t after = resident_code();
   CHECK(after < before);
   CHECK(sha256("signet") == digest);
   CHECK_THROWS_AS(std::stoul("no number"), std::invalid_argument);  // unwinding reads code's tables
-  release_start_memory();
+  release_idle_memory();
   CHECK(resident_code() < before);
 }

@@ -1,4 +1,4 @@
-#include "agent/start_memory.h"
+#include "agent/varlink/idle_memory.h"
 
 #include <link.h>
 #include <malloc.h>
@@ -29,7 +29,7 @@ void release_code(const dl_phdr_info& object, std::uintptr_t page) {
     if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0 || (part->p_flags & PF_W) != 0) continue;
     const std::uintptr_t begin = (object.dlpi_addr + part->p_vaddr) & ~(page - 1);
     const std::uintptr_t end = object.dlpi_addr + part->p_vaddr + part->p_memsz;
-    // Refused where it cannot be (locked memory, the kernel's own page): then it stays.
+    // Refused for memory that is locked: then it stays.
     ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
 }
@@ -41,7 +41,7 @@ int release_object(dl_phdr_info* object, std::size_t, void* page) {
 
 }  // namespace
 
-void release_start_memory() {
+void release_idle_memory() {
   ::malloc_trim(0);
   auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   ::dl_iterate_phdr(release_object, &page);
