@@ -121,8 +121,8 @@ ToSign what_to_sign(MessageBatch& batch) {
 
 // Takes what the token made of one message, and tells the ledger how it ended.
 void take_signature(ServiceState& state, const MessageTerms& terms, const KeyLocation& location,
-                    BatchedMessage& message, Result<TokenSignature> made) {
-  auto signature = checked_signature(state, terms, location, message.content, std::move(made));
+                    BatchedMessage& message, Result<TokenSignature> made, std::set<std::size_t>& wrong) {
+  auto signature = checked_signature(state, terms, location, message.content, std::move(made), wrong);
   state.messages.ended(message.entry, signature ? "signed" : std::string(short_name(signature.error().name)));
   if (signature)
     message.signature = std::move(*signature);
@@ -130,10 +130,12 @@ void take_signature(ServiceState& state, const MessageTerms& terms, const KeyLoc
     message.fault = signature.error();
 }
 
-// The records are made, and the signatures checked, while the token signs the next.
+// The records are made, and the signatures checked, while the token signs the next. A token that is
+// distrusted ends, so that comes last: else it would be begun anew, with its PIN, for each turn that is left.
 awaitable<void> sign_all(ServiceState& state, Ledger& ledger, MessageBatch& batch, const Identity& identity,
                          const KeyLocation& location, Waiting waiting) {
   ToSign asked = what_to_sign(batch);
+  std::set<std::size_t> wrong;
   ManyWatch watch;
   watch.begun = [&] {
     for (const std::size_t index : asked.messages) {
@@ -142,10 +144,12 @@ awaitable<void> sign_all(ServiceState& state, Ledger& ledger, MessageBatch& batc
     }
   };
   watch.ended = [&](std::size_t index, Result<TokenSignature> made) {
-    take_signature(state, batch.terms, location, batch.messages[asked.messages[index]], std::move(made));
+    take_signature(state, batch.terms, location, batch.messages[asked.messages[index]], std::move(made),
+                   wrong);
   };
   co_await state.tokens.sign_many(location, token_mechanism(batch.terms.scheme), std::move(asked.inputs),
                                   std::move(waiting), std::move(watch));
+  distrust_places(state, location, wrong);
 }
 
 // Only what is recorded leaves the agent.

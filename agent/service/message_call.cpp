@@ -91,18 +91,23 @@ Result<Bytes> message_input(const MessageTerms& terms, const MessageContent& con
   return token_input_of_digest(terms.scheme, content.bytes);
 }
 
-Result<Bytes> checked_signature(ServiceState& state, const MessageTerms& terms, const KeyLocation& location,
-                                const MessageContent& content, Result<TokenSignature> made) {
+Result<Bytes> checked_signature(const ServiceState& state, const MessageTerms& terms,
+                                const KeyLocation& location, const MessageContent& content,
+                                Result<TokenSignature> made, std::set<std::size_t>& wrong) {
   if (!made) return made.error();
   const bool check = made->fresh_handle || made->removable || state.settings.verify_every_message;
   if (check && !verifies(terms, content.bytes, made->signature)) {
-    state.tokens.distrust(location, made->place);
+    wrong.insert(made->place);
     return wrong_signature(*terms.entry, location.place(made->place));
   }
   const bool is_ecdsa =
       terms.scheme == SignatureScheme::EcdsaSha256 || terms.scheme == SignatureScheme::EcdsaSha384;
   if (is_ecdsa) return ecdsa_raw_to_der(made->signature);
   return std::move(made->signature);
+}
+
+void distrust_places(ServiceState& state, const KeyLocation& location, const std::set<std::size_t>& wrong) {
+  for (const std::size_t place : wrong) state.tokens.distrust(location, place);
 }
 
 std::optional<std::string> payload_digest(const MessageTerms& terms, const MessageContent& content) {

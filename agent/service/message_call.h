@@ -4,6 +4,7 @@
 
 #include <boost/json/object.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -40,10 +41,13 @@ Result<void> check_message_use(const LedgerKey& key, bool is_digest);
 
 // What the token gets. MechanismUnsupported, InvalidParameter (a digest of another length).
 Result<Bytes> message_input(const MessageTerms& terms, const MessageContent& content);
-// The token's signature as the client gets it (ECDSA: DER), verified where that is called for: a token whose
-// signature is another's is distrusted. KeyRefused (wrong-signature), or what `made` says.
-Result<Bytes> checked_signature(ServiceState& state, const MessageTerms& terms, const KeyLocation& location,
-                                const MessageContent& content, Result<TokenSignature> made);
+// The token's signature as the client gets it (ECDSA: DER), verified where that is called for. KeyRefused
+// (wrong-signature), and its place is added to `wrong`; or what `made` says.
+Result<Bytes> checked_signature(const ServiceState& state, const MessageTerms& terms,
+                                const KeyLocation& location, const MessageContent& content,
+                                Result<TokenSignature> made, std::set<std::size_t>& wrong);
+// Signatures from there were another's: the tokens are distrusted.
+void distrust_places(ServiceState& state, const KeyLocation& location, const std::set<std::size_t>& wrong);
 
 // What a token's audience names: SHA-256 of the payload. A digest by another function says nothing of it.
 std::optional<std::string> payload_digest(const MessageTerms& terms, const MessageContent& content);

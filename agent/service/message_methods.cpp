@@ -34,7 +34,10 @@ awaitable<Result<Bytes>> sign_on_token(ServiceState& state, const SignMessageCal
                                        const KeyLocation& location, Bytes input, Waiting waiting) {
   auto raw = co_await state.tokens.sign(location, token_mechanism(call.scheme), std::move(input),
                                         std::move(waiting));
-  co_return checked_signature(state, call, location, call.content, std::move(raw));
+  std::set<std::size_t> wrong;
+  auto signature = checked_signature(state, call, location, call.content, std::move(raw), wrong);
+  distrust_places(state, location, wrong);
+  co_return signature;
 }
 
 Confirmation confirmation(const SignMessageCall& call) {
