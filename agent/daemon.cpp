@@ -9,7 +9,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
@@ -33,7 +32,6 @@
 #include "agent/policy/accounts.h"
 #include "agent/service/service.h"
 #include "agent/sinks/sink_set.h"
-#include "agent/start_memory.h"
 #include "agent/tokens/pin_budget.h"
 #include "agent/tokens/token_service_factory.h"
 #include "agent/varlink/listener.h"
@@ -52,7 +50,6 @@ using std::chrono::milliseconds;
 constexpr int kBadConfiguration = 2;
 constexpr milliseconds kTokensDrain{5000};
 constexpr milliseconds kSinksDrain{2000};
-constexpr milliseconds kSettled{2000};  // after the start: what it begins is over
 constexpr std::size_t kOwnFiles = 256;  // beside the connections: hosts, sessions, the ledger
 
 // What cannot be started without.
@@ -176,9 +173,6 @@ class Daemon {
     spdlog::info("signetd {} is ready at {}, state in {}", SIGNET_VERSION, places_.listener.path().string(),
                  places_.state.path().string());
     ::sd_notify(0, "READY=1");
-    asio::steady_timer settled(loop_, kSettled);
-    co_await settled.async_wait(asio::use_awaitable);
-    release_start_memory();
   }
 
   awaitable<void> watch_signals() {

@@ -162,25 +162,6 @@ boost::asio::awaitable<bool> card_is_held(CardAccess access, std::string reader)
   co_return fault != nullptr && fault->kind == host::FaultKind::Card && fault->ckr == kSharingViolation;
 }
 
-boost::asio::awaitable<std::vector<std::string>> held_readers(CardAccess access) {
-  const host::Request request{host::HeldCardsRequest()};
-  const CallLimit limit(kLookTime, std::chrono::milliseconds(0));
-  HostAnswer answer = co_await ask_card(std::move(access), request, limit);
-  std::vector<std::string> readers;
-  auto* reply = std::get_if<host::Reply>(&answer);
-  if (reply == nullptr) co_return readers;
-  for (host::HeldCard& card : std::get<host::HeldCardsReply>(*reply).cards)
-    readers.push_back(std::move(card.reader));
-  co_return readers;
-}
-
-std::string held_readers_hint(const std::vector<std::string>& readers, const std::string& holder) {
-  std::string names;
-  for (const std::string& reader : readers) names += (names.empty() ? "\"" : ", \"") + reader + "\"";
-  return "What card is in the reader " + names + " cannot be seen: another program has it for itself. " +
-         holder + " If it is the one, have it let go, or end it.";
-}
-
 std::string who_holds_cards(const CardAccess& access) {
   return held_by(card_users(pcscd_socket(access.launch.module.environment)));
 }

@@ -35,11 +35,6 @@ boost::asio::awaitable<HostAnswer> ask_card(CardAccess access, const host::Reque
 // Whether another program holds the card in that reader: for itself alone, so that modules say that no token
 // is there, or in a transaction, so that they do not answer. Ask only where no host of ours is at the card.
 boost::asio::awaitable<bool> card_is_held(CardAccess access, std::string reader);
-// The readers whose cards other programs have for themselves alone: what those are, no module can tell.
-// Nothing is said to a card. Empty where PC/SC does not tell.
-boost::asio::awaitable<std::vector<std::string>> held_readers(CardAccess access);
-// What is said besides of a token that is not there, while such cards are; `holder` is a sentence.
-std::string held_readers_hint(const std::vector<std::string>& readers, const std::string& holder);
 // held_by() whoever uses the cards that `access` reaches.
 std::string who_holds_cards(const CardAccess& access);
 // TokenAbsent: it is there, but not for us; `holder` is a sentence.

@@ -133,7 +133,8 @@ asio::awaitable<HostedToken::Attempt> HostedToken::try_once(Use& use, Try& now) 
   co_await invite(use, *now.pool, company);
   std::optional<host::Request> shared;
   if (!company.rides.empty()) shared = company.request(std::get<host::SignRequest>(use.request));
-  lease.will_serve(1 + company.rides.size());
+  if (const auto* own = std::get_if<host::SignRequest>(&use.request))
+    lease.will_serve(1 + own->further.size() + company.rides.size());
   HostAnswer answer =
       co_await lease.host().call(lease.connection(), shared ? *shared : use.request, use.limit);
   if (auto* reply = std::get_if<host::Reply>(&answer)) {

@@ -42,7 +42,8 @@ TokenRegistry::TokenRegistry(asio::any_io_executor executor, std::vector<ModuleC
       budget_(std::move(budget)),
       idle_(executor),
       changed_(executor),
-      settled_(executor) {
+      settled_(executor),
+      held_cards_(std::make_shared<HeldCards>(executor)) {
   reload(std::move(modules));
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/tokens/device_monitor.h"
+#include "agent/tokens/held_cards.h"
 #include "agent/tokens/token_module.h"
 #include "agent/tokens/wait_list.h"
 
@@ -97,6 +98,7 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   boost::asio::awaitable<Error> absent_or(Error not_found, std::string selector);
   boost::asio::awaitable<std::optional<Error>> held_though_seen(std::string selector);
   boost::asio::awaitable<Error> with_held_cards(Error absent);
+  bool is_ours(const std::string& reader) const;
 
   boost::asio::awaitable<std::shared_ptr<TokenModule>> holder_seen_by(FaultContext about);
   void note_changes(const std::vector<ListedToken>& tokens);
@@ -132,6 +134,7 @@ class TokenRegistry : public std::enable_shared_from_this<TokenRegistry> {
   bool looking_ = false;
   std::uint64_t device_changes_ = 0;
   WaitList settled_;
+  const std::shared_ptr<HeldCards> held_cards_;
 };
 
 }  // namespace signet

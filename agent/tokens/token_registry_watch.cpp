@@ -5,7 +5,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <filesystem>
 
 #include "agent/tokens/card_holder.h"
 #include "agent/tokens/token_registry.h"
@@ -183,19 +182,28 @@ asio::awaitable<std::optional<Error>> TokenRegistry::held_though_seen(std::strin
   co_return std::nullopt;
 }
 
-// The token may be behind a card that no module could see since this agent began.
+// A module of ours may have a card for itself, too (OpenSC's connect_exclusive).
+bool TokenRegistry::is_ours(const std::string& reader) const {
+  constexpr std::size_t kSlotDescription = 64;  // CK_SLOT_INFO's room for the reader's name
+  for (const auto& module : modules_)
+    for (const auto& token : module->all_hosted())
+      if (token->listed().reader == reader.substr(0, kSlotDescription)) return true;
+  return false;
+}
+
+// The token may be on a card that no module could see since this agent began.
 asio::awaitable<Error> TokenRegistry::with_held_cards(Error absent) {
+  const auto self = shared_from_this();
   const auto modules = modules_;
-  const auto of_cards = std::ranges::find_if(modules, [](const auto& module) {
-    std::error_code unreadable;
-    const CardAccess access = module->card_access();
-    return module->config().removable &&
-           std::filesystem::exists(pcscd_socket(access.launch.module.environment), unreadable);
-  });
-  if (of_cards == modules.end()) co_return absent;
-  const CardAccess access = (*of_cards)->card_access();
-  const auto readers = co_await held_readers(access);
-  if (!readers.empty()) absent.message += " " + held_readers_hint(readers, who_holds_cards(access));
+  HeldReaders all;
+  for (const auto& module : modules) {
+    if (!module->config().removable) continue;
+    const HeldReaders held = co_await held_cards_->look(module->card_access());
+    for (const std::string& reader : held.readers)
+      if (!is_ours(reader) && std::ranges::count(all.readers, reader) == 0) all.readers.push_back(reader);
+    if (all.holder.empty()) all.holder = held.holder;
+  }
+  if (!all.readers.empty()) absent.message += " " + held_cards_hint(all);
   co_return absent;
 }
 
@@ -210,6 +218,8 @@ asio::awaitable<Error> TokenRegistry::absence(FaultContext about) {
     if (token.description.removable) present.push_back(token.description.name);
   }
   Error absent = token_absent_error(about, present);
+  const auto known = best_known(about.label, about.serial);
+  if (known && !known->listed().description.removable) co_return absent;
   co_return co_await with_held_cards(std::move(absent));
 }
 

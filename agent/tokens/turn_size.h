@@ -9,7 +9,7 @@ namespace signet {
 // So long one round trip may hold a session that others wait for, and so many signatures it has at most.
 inline constexpr std::chrono::microseconds kLongestTurn{5000};
 inline constexpr std::size_t kMostInTurn = 16;
-// A list's turn is no shorter: the way to the host and back costs the agent 20 to 30 µs (measured).
+// A list's turn is hardly shorter: the way to the host and back costs the agent 20 to 30 µs (measured).
 inline constexpr std::chrono::microseconds kShortestTurn{250};
 
 // Of `left` signatures of one call, with that many sessions and one signature taking so long (zero: not

@@ -107,7 +107,7 @@ def memory(run):
             say(f"cold start and memory, {number + 1}")
             one.stop()
             found["cold_start_ms"].append(cold_start_ms(one))
-            time.sleep(2.5)  # it is idle then: what begins a second after the start is over
+            time.sleep(8)  # it is idle then: it lets go of memory when nobody asked anything for 5 s
             for name, kib in idle_kib(one.process.pid).items():
                 found[name].append(kib)
     with ExitStack() as stack:
