@@ -244,9 +244,9 @@ TEST_CASE("Headers are checked byte by byte") {
   CHECK_FALSE(header({{6, 1}}).has_value());  // reserved
   CHECK_FALSE(header({{7, 1}}).has_value());
   CHECK_FALSE(header({{5, 0}}).has_value());  // type
-  CHECK_FALSE(header({{5, 21}}).has_value());
+  CHECK_FALSE(header({{5, 22}}).has_value());
   CHECK_FALSE(header({{5, 0x80}}).has_value());
-  CHECK_FALSE(header({{5, 0x95}}).has_value());
+  CHECK_FALSE(header({{5, 0x96}}).has_value());
   CHECK_FALSE(header({{5, 0xfe}}).has_value());
   CHECK(header({{5, 11}}).has_value());
   CHECK(header({{5, 0x8b}}).has_value());
