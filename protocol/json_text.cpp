@@ -1,5 +1,7 @@
 #include "protocol/json_text.h"
 
+#include <algorithm>
+
 namespace signet {
 namespace {
 
@@ -137,6 +139,16 @@ std::optional<TextProblem> find_json_text_fault(std::string_view text, LineFeeds
     }
   }
   return std::nullopt;
+}
+
+void replace_what_is_not_utf8(std::span<char> text) {
+  const auto is_ascii = [](char byte) { return (byte & 0x80) == 0; };
+  if (std::ranges::all_of(text, is_ascii)) return;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint point = next_code_point(std::string_view(text.data() + at, text.size() - at));
+    if (point.size == 0) text[at] = '?';
+    at += std::max<std::size_t>(point.size, 1);
+  }
 }
 
 }  // namespace signet

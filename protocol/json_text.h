@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace signet {
@@ -15,6 +16,10 @@ struct CodePoint {
 };
 // The first code point of `text`, which is not empty.
 CodePoint next_code_point(std::string_view text);
+
+// Each byte that is not UTF-8 becomes "?": of what others named (a token's label, a reader), and must be
+// JSON.
+void replace_what_is_not_utf8(std::span<char> text);
 
 // Unicode's general category Cc: C0, DEL and C1. Canonical JSON leaves them raw, and terminals obey them.
 constexpr bool is_control(std::uint32_t code_point) {

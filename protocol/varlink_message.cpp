@@ -1,9 +1,11 @@
 #include "protocol/varlink_message.h"
 
+#include <algorithm>
 #include <boost/json/serializer.hpp>
 #include <utility>
 
 #include "protocol/frame_json.h"
+#include "protocol/json_text.h"
 
 namespace signet {
 namespace {
@@ -88,6 +90,13 @@ WipedBuffer finish(WipedBuffer out) {
   return out;
 }
 
+// A token's label, or a reader's name, may be any bytes that its maker or owner put there. One of them would
+// make a reply that nobody can read, of all tokens.
+WipedBuffer finish_reply(WipedBuffer out) {
+  replace_what_is_not_utf8(out);
+  return finish(std::move(out));
+}
+
 }  // namespace
 
 Result<VarlinkCall> parse_call(std::string_view frame, json::storage_ptr storage) {
@@ -131,7 +140,7 @@ WipedBuffer encode_reply(const json::object& parameters, bool continues) {
   append(out, "{\"parameters\":");
   append_json(out, parameters);
   if (continues) append(out, ",\"continues\":true");
-  return finish(std::move(out));
+  return finish_reply(std::move(out));
 }
 
 WipedBuffer encode_error(const Error& error) {
@@ -142,7 +151,7 @@ WipedBuffer encode_error(const Error& error) {
   append_json(out, wire_name(error.name));
   append(out, ",\"parameters\":");
   append_json(out, parameters);
-  return finish(std::move(out));
+  return finish_reply(std::move(out));
 }
 
 Result<json::object> reply_result(VarlinkReply reply) {

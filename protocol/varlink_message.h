@@ -56,7 +56,7 @@ Result<VarlinkCall> parse_call(std::string_view frame,
 Result<VarlinkReply> parse_reply(std::string_view frame,
                                  boost::json::storage_ptr storage = make_secret_storage());
 
-// Whole frames, with their NUL.
+// Whole frames, with their NUL. In replies and errors a byte that is not UTF-8 becomes "?".
 WipedBuffer encode_call(const VarlinkCall& call);
 WipedBuffer encode_reply(const boost::json::object& parameters, bool continues = false);
 // The error's parameters and its "message".

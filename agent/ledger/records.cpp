@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "protocol/canonical_json.h"
+#include "protocol/json_text.h"
 #include "protocol/public_key.h"
 
 namespace signet {
@@ -53,7 +54,9 @@ std::int64_t RecordLog::unix_time() const {
 Result<std::int64_t> RecordLog::append(NewRecord record) {
   record.detail["gid"] = record.who.gid;
   record.detail["pid"] = record.who.pid;
-  const std::string detail = boost::json::serialize(record.detail);
+  std::string detail = boost::json::serialize(record.detail);
+  // A token's label may be any bytes. Whoever is shown the detail reads JSON, and hashes what they read.
+  replace_what_is_not_utf8(detail);
   if (detail.size() > kMaxDetailSize) return too_large("private detail", detail.size(), kMaxDetailSize);
   const Result<Bytes> salt = random_salt();
   if (!salt) return salt.error();

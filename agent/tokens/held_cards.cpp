@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/tokens/card_holder.h"
+#include "protocol/display_text.h"
 
 namespace signet {
 
@@ -30,7 +31,7 @@ asio::awaitable<HeldReaders> ask_pcscd(CardAccess access) {
 
 std::string held_cards_hint(const HeldReaders& held) {
   std::string names;
-  for (const std::string& reader : held.readers) names += (names.empty() ? "\"" : ", \"") + reader + "\"";
+  for (const std::string& reader : held.readers) names += (names.empty() ? "" : ", ") + display_name(reader);
   return "What card is in the reader " + names + " cannot be seen: another program has it for itself. " +
          held.holder + " If it is the one, have it let go, or end it.";
 }

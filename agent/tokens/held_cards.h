@@ -16,7 +16,7 @@
 namespace signet {
 
 struct HeldReaders {
-  std::vector<std::string> readers;  // PC/SC's names of them
+  std::vector<std::string> readers;  // PC/SC's names of them, which are their makers': any bytes
   std::string holder;                // a sentence; empty where there is none
 };
 

@@ -92,6 +92,22 @@ TEST_CASE("replies and errors go over the wire and come back the same") {
   CHECK(result.error().parameters == error.parameters);
 }
 
+TEST_CASE("a reply can be read whatever bytes others chose for a name") {
+  const auto sent = [](std::string_view name) {
+    const auto reply = parse_reply(body(encode_reply({{"label", name}, {"serial", "1"}})));
+    REQUIRE(reply);
+    CHECK(reply->parameters.at("serial") == "1");
+    return std::string(reply->parameters.at("label").as_string());
+  };
+  CHECK(sent("bad\xff\x80") == "bad??");
+  CHECK(sent("\xe2\x82") == "??");       // cut off
+  CHECK(sent("\xed\xa0\x80") == "???");  // a surrogate
+  CHECK(sent("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91") == "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91");
+  const auto error = parse_reply(body(encode_error(Error(ErrorName::NotFound, "No token \xff."))));
+  REQUIRE(error);
+  CHECK(error->parameters.at("message") == "No token ?.");
+}
+
 TEST_CASE("every error of ours survives the wire") {
   for (int i = 0; i <= static_cast<int>(ErrorName::FileFault); ++i) {
     const auto name = static_cast<ErrorName>(i);

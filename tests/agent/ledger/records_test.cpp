@@ -71,6 +71,17 @@ TEST_CASE("a record is a canonical statement and a salted hash of its detail", "
   CHECK(boost::json::parse(raw.detail).at("secret") == "who called");
 }
 
+TEST_CASE("a detail is JSON, and hashed as others read it, whatever a token is called", "[ledger]") {
+  LedgerBench bench;
+  REQUIRE(record(bench, {{"key", "k"}}, {{"label", "bad\xff"}}));
+  CHECK(record(bench, {{"label", "bad\xff"}}).error().name == ErrorName::MetadataInvalid);
+  const Raw raw = read_raw(bench, 1);
+  CHECK(boost::json::parse(raw.detail).at("label") == "bad?");
+  Bytes opened = raw.salt;
+  opened.insert(opened.end(), raw.detail.begin(), raw.detail.end());
+  CHECK(sha256_hex(opened) == raw.hash);
+}
+
 TEST_CASE("records are read in order, from anywhere, at most a thousand", "[ledger]") {
   LedgerBench bench;
   for (int number = 1; number <= 5; ++number) REQUIRE(record(bench, {{"number", number}}).value() == number);

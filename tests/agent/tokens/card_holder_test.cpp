@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "agent/tokens/card_holder.h"
+
 #include "agent/tokens/child_process.h"
+#include "agent/tokens/held_cards.h"
 #include "tests/agent/tokens/token_fixture.h"
 
 using namespace signet;
@@ -92,6 +94,11 @@ TEST_CASE("where several programs are connected, none is accused") {
   const std::vector<CardUser> two = {{11, "scdaemon"}, {12, "firefox"}};
   CHECK(held_by(two) == "It is held by one of these programs: scdaemon (pid 11), firefox (pid 12).");
   CHECK(held_by({}) == "Another program holds it.");
+  // A reader's name is its maker's.
+  CHECK(held_cards_hint({{"Reader \x1b[31m\xff"}, "It is held by scdaemon (pid 11)."}) ==
+        "What card is in the reader \"Reader \\u{1b}[31m\\x{ff}\" cannot be seen: another program has it for "
+        "itself. "
+        "It is held by scdaemon (pid 11). If it is the one, have it let go, or end it.");
   CHECK(pcscd_socket({}) == "/run/pcscd/pcscd.comm");
   CHECK(pcscd_socket({{"PCSCLITE_CSOCK_NAME", "/x"}}) == "/x");
 }
