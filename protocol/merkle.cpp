@@ -1,32 +1,14 @@
 #include "protocol/merkle.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <bit>
 #include <stdexcept>
-
-#include "protocol/openssl_handles.h"
-#include "protocol/sha256.h"
 
 namespace signet {
 namespace {
 
 constexpr std::uint8_t kLeafPrefix = 0x00;
 constexpr std::uint8_t kNodePrefix = 0x01;
-
-// One context a thread: allocating one costs more than hashing a node does.
-MerkleHash hash_parts(BytesView first, BytesView second, BytesView third) {
-  thread_local const EvpDigestContext context(EVP_MD_CTX_new());
-  MerkleHash hash{};
-  const bool done = context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1 &&
-                    EVP_DigestUpdate(context.get(), first.data(), first.size()) == 1 &&
-                    EVP_DigestUpdate(context.get(), second.data(), second.size()) == 1 &&
-                    EVP_DigestUpdate(context.get(), third.data(), third.size()) == 1 &&
-                    EVP_DigestFinal_ex(context.get(), hash.data(), nullptr) == 1;
-  if (!done) throw std::runtime_error("OpenSSL cannot hash: there is no SHA-256, or no memory");
-  return hash;
-}
 
 // The largest power of two below size, which is at least 2 (RFC 6962 calls it k).
 std::uint64_t split(std::uint64_t size) {
@@ -73,15 +55,15 @@ class ProofBuilder {
 }  // namespace
 
 MerkleHash merkle_leaf_hash(BytesView entry) {
-  return hash_parts({&kLeafPrefix, 1}, entry, {});
+  return sha256_of({{&kLeafPrefix, 1}, entry});
 }
 
 MerkleHash merkle_node_hash(const MerkleHash& left, const MerkleHash& right) {
-  return hash_parts({&kNodePrefix, 1}, left, right);
+  return sha256_of({{&kNodePrefix, 1}, left, right});
 }
 
 MerkleHash merkle_empty_root() {
-  return hash_parts({}, {}, {});
+  return sha256_of({});
 }
 
 std::uint64_t merkle_node_count(std::uint64_t size) {

@@ -5,17 +5,17 @@
 // safe.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
 
 #include "protocol/bytes.h"
+#include "protocol/sha256.h"
 
 namespace signet {
 
-using MerkleHash = std::array<std::uint8_t, 32>;
+using MerkleHash = Sha256;
 
 MerkleHash merkle_leaf_hash(BytesView entry);                                  // SHA-256(0x00 || entry)
 MerkleHash merkle_node_hash(const MerkleHash& left, const MerkleHash& right);  // SHA-256(0x01 || l || r)

@@ -27,6 +27,9 @@ constexpr std::array<std::uint8_t, 19> kSha256DigestInfo{0x30, 0x31, 0x30, 0x0d,
                                                          0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
                                                          0x01, 0x05, 0x00, 0x04, 0x20};
 
+// A SEQUENCE of two INTEGERs of 48 bytes, each with a leading zero.
+constexpr std::size_t kMostDerBytes = 2 + 2 * (2 + 1 + 48);
+
 // How strict a PSS salt is judged: tokens are asked for 32 bytes and Notary's clients insist on them; TUF's
 // clients take any length, and old signers used the longest.
 enum class PssSalt { Digest, Any };
@@ -160,6 +163,10 @@ bool scheme_fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   return scheme == default_scheme(algorithm);
 }
 
+bool signs_sha256(SignatureScheme scheme) {
+  return scheme != SignatureScheme::EcdsaSha384 && scheme != SignatureScheme::Ed25519;
+}
+
 Bytes token_input(SignatureScheme scheme, BytesView message) {
   if (scheme == SignatureScheme::Ed25519) return to_bytes(message);
   return token_input_of_digest(scheme, digest_of(scheme, message)).value();
@@ -192,9 +199,11 @@ Result<Bytes> ecdsa_raw_to_der(BytesView raw) {
   if (!r || !s || !signature) return bad_encoding("OpenSSL has no memory");
   if (BN_is_zero(r.get()) || BN_is_zero(s.get())) return bad_encoding("r or s is zero");
   ECDSA_SIG_set0(signature.get(), r.release(), s.release());
-  Bytes der(static_cast<std::size_t>(i2d_ECDSA_SIG(signature.get(), nullptr)));
+  Bytes der(kMostDerBytes);  // to ask OpenSSL for the size first takes as long as writing it
   unsigned char* at = der.data();
-  i2d_ECDSA_SIG(signature.get(), &at);
+  const int size = i2d_ECDSA_SIG(signature.get(), &at);
+  if (size < 0) return bad_encoding("OpenSSL has no memory");
+  der.resize(static_cast<std::size_t>(size));
   return der;
 }
 

@@ -24,6 +24,9 @@ SignatureScheme metadata_scheme(KeyAlgorithm algorithm, MetadataFormat format);
 SignatureScheme default_scheme(KeyAlgorithm algorithm);
 bool scheme_fits(SignatureScheme scheme, KeyAlgorithm algorithm);
 
+// Whether it signs the SHA-256 of the message.
+bool signs_sha256(SignatureScheme scheme);
+
 // What goes to the token: the digest (ECDSA, PSS), the DigestInfo (PKCS #1 v1.5), the message itself
 // (Ed25519).
 Bytes token_input(SignatureScheme scheme, BytesView message);

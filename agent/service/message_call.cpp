@@ -30,9 +30,11 @@ Result<SignatureScheme> parse_scheme(const boost::json::object& parameters, cons
   return *scheme;
 }
 
-bool verifies(const MessageTerms& terms, const Bytes& content, BytesView raw) {
-  return terms.is_digest ? verify_token_signature_of_digest(*terms.key, terms.scheme, content, raw)
-                         : verify_token_signature(*terms.key, terms.scheme, content, raw);
+bool verifies(const MessageTerms& terms, const MessageContent& content, BytesView raw) {
+  if (content.sha256 && signs_sha256(terms.scheme))
+    return verify_token_signature_of_digest(*terms.key, terms.scheme, *content.sha256, raw);
+  return terms.is_digest ? verify_token_signature_of_digest(*terms.key, terms.scheme, content.bytes, raw)
+                         : verify_token_signature(*terms.key, terms.scheme, content.bytes, raw);
 }
 
 }  // namespace
@@ -77,12 +79,15 @@ Result<MessageContent> parse_message(std::string_view base64, std::string_view p
   auto bytes = from_base64(base64);
   if (!bytes) return invalid_parameter(parameter, "This is not base64 (RFC 4648, padded).");
   MessageContent content;
-  content.digest = is_digest ? to_hex(*bytes) : sha256_hex(*bytes);
+  if (!is_digest) content.sha256 = sha256_of({*bytes});
+  content.digest = content.sha256 ? to_hex(*content.sha256) : to_hex(*bytes);
   content.bytes = std::move(*bytes);
   return content;
 }
 
 Result<Bytes> message_input(const MessageTerms& terms, const MessageContent& content) {
+  if (content.sha256 && signs_sha256(terms.scheme))
+    return token_input_of_digest(terms.scheme, *content.sha256);
   if (!terms.is_digest) return token_input(terms.scheme, content.bytes);
   if (terms.scheme == SignatureScheme::Ed25519)
     return Error{ErrorName::MechanismUnsupported,
@@ -96,7 +101,7 @@ Result<Bytes> checked_signature(const ServiceState& state, const MessageTerms& t
                                 Result<TokenSignature> made, std::set<std::size_t>& wrong) {
   if (!made) return made.error();
   const bool check = made->fresh_handle || made->removable || state.settings.verify_every_message;
-  if (check && !verifies(terms, content.bytes, made->signature)) {
+  if (check && !verifies(terms, content, made->signature)) {
     wrong.insert(made->place);
     return wrong_signature(*terms.entry, location.place(made->place));
   }

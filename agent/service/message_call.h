@@ -12,6 +12,7 @@
 #include "agent/service/authorisation.h"
 #include "agent/service/message_recorder.h"
 #include "agent/tokens/token_service.h"
+#include "protocol/sha256.h"
 #include "protocol/signature.h"
 
 namespace signet {
@@ -27,7 +28,8 @@ struct MessageTerms {
 // A message or a digest.
 struct MessageContent {
   Bytes bytes;
-  std::string digest;  // SHA-256 of the message, or the digest; hexadecimal
+  std::optional<Sha256> sha256;  // of a message
+  std::string digest;            // SHA-256 of the message, or the digest; hexadecimal
 };
 
 // The call's key and scheme. NotFound, KeyRefused, PolicyDenied (tuf-excludes-…), MechanismUnsupported.
