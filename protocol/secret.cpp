@@ -1,6 +1,5 @@
 #include "protocol/secret.h"
 
-#include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -54,7 +53,7 @@ void Secret::wipe() noexcept {
 }
 
 void wipe_memory(void* data, std::size_t size) noexcept {
-  OPENSSL_cleanse(data, size);
+  ::explicit_bzero(data, size);
 }
 
 }  // namespace signet
