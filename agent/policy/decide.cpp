@@ -99,9 +99,11 @@ Verdict allowed(const PolicyRule& rule, const PolicyRequest& request) {
   }
   for (const std::string& name : rule.shared_keys)
     if (request.key && request.key->name == name) verdict.shared_key = true;
-  verdict.sentence =
-      "The rule " + quoted_name(rule.name) + " allows " + subject(request) + "." + needs_text(verdict);
   return verdict;
+}
+
+std::string allowed_text(const PolicyRequest& request, const Verdict& verdict) {
+  return "The rule " + quoted_name(verdict.rule) + " allows " + subject(request) + "." + needs_text(verdict);
 }
 
 Verdict apply(const PolicyRule& rule, const PolicyRequest& request) {
@@ -146,6 +148,7 @@ Explanation explain(const Policy& policy, const PolicyRequest& request, Facts fa
         finding.why = std::move(*why);
       } else {
         verdict = apply(rule, request);
+        if (verdict->allowed) verdict->sentence = allowed_text(request, *verdict);
         finding.kind = RuleFinding::Kind::Decided;
         finding.why = verdict->sentence;
       }

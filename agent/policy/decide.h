@@ -87,7 +87,9 @@ struct Verdict {
   std::string rule;                  // the name of the rule that decided, or one of the above
   std::vector<std::string> broken;   // the limits that do not hold, as their TOML keys; empty where allowed
   std::vector<std::string> unknown;  // those of `broken` whose fact was not given
-  std::string sentence;              // for people: what was decided, by which rule, and why; what to do next
+  // For people: what was decided, by which rule, and why; what to do next. Where decide() allows it is empty:
+  // nobody reads it, and writing it took as long as deciding.
+  std::string sentence;
   // Where allowed:
   bool shared_key = false;  // the rule lets this key serve several roles of one type
   PolicyNeeds needs;        // approvals, confirm and pin_cache still to be satisfied

@@ -15,10 +15,11 @@ namespace {
 using Broken = std::vector<std::string>;
 
 Verdict with(const std::string& limit, const PolicyRequest& asked) {
-  return decide(policy("[[principal]]\nname = \"ann\"\nuid = 1\n[[principal]]\nname = \"ben\"\nuid = 2\n"
-                       "[[rule]]\nname = \"r\"\nanyone = true\naction = \"" +
-                       std::string(to_string(asked.action)) + "\"\n" + limit),
-                asked);
+  return explain(policy("[[principal]]\nname = \"ann\"\nuid = 1\n[[principal]]\nname = \"ben\"\nuid = 2\n"
+                        "[[rule]]\nname = \"r\"\nanyone = true\naction = \"" +
+                        std::string(to_string(asked.action)) + "\"\n" + limit),
+                 asked)
+      .verdict;
 }
 
 // The limits that do not hold.
