@@ -27,11 +27,11 @@ constexpr auto kBase64Values = make_base64_values();
 }  // namespace
 
 std::string to_hex(BytesView bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  auto at = out.begin();
   for (const std::uint8_t b : bytes) {
-    out.push_back(kHexDigits[b >> 4]);
-    out.push_back(kHexDigits[b & 15]);
+    *at++ = kHexDigits[b >> 4];
+    *at++ = kHexDigits[b & 15];
   }
   return out;
 }
@@ -50,17 +50,17 @@ std::optional<Bytes> from_hex(std::string_view text) {
 }
 
 std::string to_base64(BytesView bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::string out((bytes.size() + 2) / 3 * 4, '=');
+  auto at = out.begin();
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t left = bytes.size() - i;
     const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
                                 (left > 1 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0U) |
                                 (left > 2 ? static_cast<std::uint32_t>(bytes[i + 2]) : 0U);
-    out.push_back(kBase64[group >> 18 & 63]);
-    out.push_back(kBase64[group >> 12 & 63]);
-    out.push_back(left > 1 ? kBase64[group >> 6 & 63] : '=');
-    out.push_back(left > 2 ? kBase64[group & 63] : '=');
+    *at++ = kBase64[group >> 18 & 63];
+    *at++ = kBase64[group >> 12 & 63];
+    if (left > 1) *at++ = kBase64[group >> 6 & 63];
+    if (left > 2) *at++ = kBase64[group & 63];
   }
   return out;
 }

@@ -44,19 +44,19 @@ struct Way {
   HostedToken::Persistence persistence = HostedToken::Persistence::Full;
 };
 
+const host::Request& request_for(const KeyUse& use, Way way) {
+  return way.place == 0 ? use.request : use.others[way.place - 1];
+}
+
 // Keys that want no touch, and tokens that cannot, need no reminder.
 bool may_want_touch(const HostedToken& token, const KeyLocation& key) {
   return key.touch ? wants_touch(key) : token.listed().description.removable;
 }
 
+// The signature, for a call that is told of a touch.
 asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, const KeyUse& use, Way way,
                                                         CallLimit limit, FaultContext about,
                                                         HostedToken::Gate gate) {
-  const host::Request& request = way.place == 0 ? use.request : use.others[way.place - 1];
-  if (!use.waiting.tell || !may_want_touch(token, use.key)) {
-    co_return co_await token.perform(request, limit, std::move(about), std::move(gate), use.waiting.client,
-                                     way.persistence, use.waiting.pin_cache);
-  }
   const auto executor = co_await asio::this_coro::executor;
   const bool cached = use.key.touch == TouchPolicy::Cached && token.touch_turns().touched_lately();
   const bool sure = wants_touch(use.key) && !cached;
@@ -68,8 +68,8 @@ asio::awaitable<Result<host::Reply>> perform_and_remind(HostedToken& token, cons
     if (open) reminder->begun(touch_event(token, use.key, sure, delay));
     co_return open;
   };
-  auto reply = co_await token.perform(request, limit, std::move(about), std::move(opened), use.waiting.client,
-                                      way.persistence, use.waiting.pin_cache);
+  auto reply = co_await token.perform(request_for(use, way), limit, std::move(about), std::move(opened),
+                                      use.waiting.client, way.persistence, use.waiting.pin_cache);
   co_await reminder->finish();
   co_return reply;
 }
@@ -91,13 +91,20 @@ TokenEvent queued_event(const HostedToken& token, const KeyLocation& key, Clock:
   return event;
 }
 
+// No coroutine of its own, as most signatures want no touch.
+asio::awaitable<Result<host::Reply>> perform_for(HostedToken& token, const KeyUse& use, Way way,
+                                                 CallLimit limit, FaultContext about,
+                                                 HostedToken::Gate gate) {
+  if (use.waiting.tell && may_want_touch(token, use.key))
+    return perform_and_remind(token, use, way, limit, std::move(about), std::move(gate));
+  return token.perform(request_for(use, way), limit, std::move(about), std::move(gate), use.waiting.client,
+                       way.persistence, use.waiting.pin_cache);
+}
+
 // One signature that needs a touch at a time; the others wait here for their turn.
 asio::awaitable<Result<host::Reply>> perform_in_turn(HostedToken& token, const KeyUse& use, Way way,
                                                      CallLimit limit, FaultContext about,
                                                      HostedToken::Gate gate) {
-  if (!wants_touch(use.key)) {
-    co_return co_await perform_and_remind(token, use, way, limit, std::move(about), std::move(gate));
-  }
   TouchTurns& turns = token.touch_turns();
   const milliseconds patience = std::max(use.waiting.patience, limit.deadline);
   const auto until = Clock::now() + patience;
@@ -108,7 +115,7 @@ asio::awaitable<Result<host::Reply>> perform_in_turn(HostedToken& token, const K
   const auto turn = co_await turns.take(until);
   // A card must not blink for somebody who has left.
   if (!turn || (use.waiting.abandoned && use.waiting.abandoned())) co_return busy_touching(token);
-  auto reply = co_await perform_and_remind(token, use, way, limit, std::move(about), std::move(gate));
+  auto reply = co_await perform_for(token, use, way, limit, std::move(about), std::move(gate));
   if (reply) turns.touched();
   co_return reply;
 }
@@ -133,7 +140,9 @@ asio::awaitable<Result<MadeOnToken>> try_one(const KeyUse& use, Way way, Clock::
     about.mechanism = use.mechanism;
     const CallLimit limit = sign_limit(token.config().deadlines);
     HostedToken::Gate gate = [&use, &judged] { return judge_if_stale(use, judged); };
-    auto reply = co_await perform_in_turn(token, use, way, limit, about, std::move(gate));
+    auto performing = wants_touch(use.key) ? perform_in_turn(token, use, way, limit, about, std::move(gate))
+                                           : perform_for(token, use, way, limit, about, std::move(gate));
+    auto reply = co_await std::move(performing);
     // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
     if (!reply && token.closed() && !use.registry->draining() && round < 2) continue;
     if (!reply && reply.error().name == ErrorName::TokenAbsent) {
