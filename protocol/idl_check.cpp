@@ -7,8 +7,8 @@ namespace {
 
 namespace json = boost::json;
 
-Error invalid(const std::string& path, const std::string& what) {
-  return {ErrorName::InvalidParameter, "\"" + path + "\" " + what + ".", {{"parameter", path}}};
+Error invalid(const std::string& path, std::string_view what) {
+  return {ErrorName::InvalidParameter, "\"" + path + "\" " + std::string(what) + ".", {{"parameter", path}}};
 }
 
 std::string list(const std::vector<std::string>& names) {
@@ -88,7 +88,7 @@ class Checker {
     return invalid(path, "has a type that this build does not know");
   }
 
-  static Result<void> expect(bool fits, const std::string& path, const std::string& what) {
+  static Result<void> expect(bool fits, const std::string& path, std::string_view what) {
     if (fits) return {};
     return invalid(path, what);
   }
@@ -96,7 +96,8 @@ class Checker {
     const bool known =
         value.is_string() && std::find(type.symbols.begin(), type.symbols.end(),
                                        std::string_view(value.get_string())) != type.symbols.end();
-    return expect(known, path, "must be one of: " + list(type.symbols));
+    if (known) return {};
+    return invalid(path, "must be one of: " + list(type.symbols));
   }
   Result<void> array(const IdlType& type, const json::value& value, const std::string& path) const {
     if (!value.is_array()) return invalid(path, "must be an array");

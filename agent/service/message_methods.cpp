@@ -52,7 +52,8 @@ Confirmation confirmation(const SignMessageCall& call) {
 // What the call waits for, and what is asked once more when it has waited.
 Waiting message_waiting(ServiceState& state, EventSink& events, const SignMessageCall& parsed,
                         const Identity& identity, const Verdict& verdict) {
-  boost::json::object empty{{"signature", nullptr}, {"scheme", nullptr}};
+  boost::json::object empty;
+  if (events.wanted()) empty = {{"signature", nullptr}, {"scheme", nullptr}};
   Waiting waiting = waiting_for(identity.peer(), events, std::move(empty));
   waiting.pin_cache = verdict.needs.pin_cache;
   waiting.still_allowed = [&]() -> awaitable<Result<void>> {

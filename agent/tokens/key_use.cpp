@@ -135,18 +135,22 @@ asio::awaitable<Result<MadeOnToken>> try_one(const KeyUse& use, Way way, Clock::
     const auto hosted = co_await use.registry->locate(place.token_label, place.token_serial);
     if (!hosted) co_return hosted.error();
     HostedToken& token = **hosted;
-    FaultContext about = token.context();
-    about.key = use.key.name;
-    about.mechanism = use.mechanism;
+    const auto about = [&token, &use] {
+      FaultContext context = token.context();
+      context.key = use.key.name;
+      context.mechanism = use.mechanism;
+      return context;
+    };
     const CallLimit limit = sign_limit(token.config().deadlines);
     HostedToken::Gate gate = [&use, &judged] { return judge_if_stale(use, judged); };
-    auto performing = wants_touch(use.key) ? perform_in_turn(token, use, way, limit, about, std::move(gate))
-                                           : perform_for(token, use, way, limit, about, std::move(gate));
+    auto performing = wants_touch(use.key) ? perform_in_turn(token, use, way, limit, about(), std::move(gate))
+                                           : perform_for(token, use, way, limit, about(), std::move(gate));
     auto reply = co_await std::move(performing);
     // Its module was reconfigured meanwhile: the new configuration may serve the token, too.
     if (!reply && token.closed() && !use.registry->draining() && round < 2) continue;
     if (!reply && reply.error().name == ErrorName::TokenAbsent) {
-      co_return co_await use.registry->absence(std::move(about));
+      FaultContext absent = about();
+      co_return co_await use.registry->absence(std::move(absent));
     }
     if (!reply) co_return reply.error();
     MadeOnToken made;
