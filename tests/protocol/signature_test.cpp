@@ -216,6 +216,7 @@ TEST_CASE("ECDSA raw goes to DER: leading zeros go, a high bit gets one") {
   CHECK(to_hex(ecdsa_raw_to_der(full).value()) ==
         "3046022100" + std::string(64, 'f') + "022100" + std::string(64, 'f'));
   CHECK(ecdsa_raw_to_der(raw_of(1, 1, 48)).value().size() == 8);
+  CHECK(ecdsa_raw_to_der(Bytes(96, 0xff)).value().size() == 104);  // the longest
 }
 
 TEST_CASE("ECDSA raw of another size, or with a zero, is refused") {
