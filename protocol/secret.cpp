@@ -53,7 +53,7 @@ void Secret::wipe() noexcept {
 }
 
 void wipe_memory(void* data, std::size_t size) noexcept {
-  ::explicit_bzero(data, size);
+  if (size > 0) ::explicit_bzero(data, size);  // which takes no null, that an empty buffer may have
 }
 
 }  // namespace signet

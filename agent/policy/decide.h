@@ -88,7 +88,7 @@ struct Verdict {
   std::vector<std::string> broken;   // the limits that do not hold, as their TOML keys; empty where allowed
   std::vector<std::string> unknown;  // those of `broken` whose fact was not given
   // For people: what was decided, by which rule, and why; what to do next. Where decide() allows it is empty:
-  // nobody reads it, and writing it took as long as deciding.
+  // nobody would read it, and each signature would pay for it.
   std::string sentence;
   // Where allowed:
   bool shared_key = false;  // the rule lets this key serve several roles of one type

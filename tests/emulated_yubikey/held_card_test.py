@@ -37,7 +37,7 @@ class HeldCard:
         self.token = str(self.bench.tokens()[0]["uri"])
 
     def hold(self) -> None:
-        """In a transaction. (pins_test.py has a card that another program has for itself alone.)"""
+        """In a transaction. (kept_pins_test.py has a card that another program has for itself alone.)"""
         self.bench.control("hold")
 
     def let_go(self) -> None:
